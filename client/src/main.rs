@@ -1,0 +1,2 @@
+//! The Snug client.
+fn main() {}

@@ -1,0 +1,145 @@
+//! All that the hub can want done. Must not know how it is done.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use protocol::chat::event::{Event, Kind};
+use protocol::chat::id::{RequestId, UserId};
+use protocol::chat::name::RoomName;
+use protocol::chat::request::Since;
+use protocol::ws::CloseCode;
+
+use crate::input::{Applied, ConnId};
+use crate::room::RoomId;
+
+/// Something to be done, in the order of the list.
+#[derive(Debug)]
+pub enum Effect {
+    /// Tell one connection something.
+    Send {
+        /// Whom.
+        to: ConnId,
+        /// What.
+        event: Event<'static>,
+    },
+    /// Tell all in a room something that is not kept: presence, a new nick, typing.
+    Publish {
+        /// Where.
+        room: RoomId,
+        /// What.
+        event: Event<'static>,
+        /// Slots that are not told.
+        except: Vec<u32>,
+    },
+    /// Tell all in a room an entry that is stored. [`Audience`] says who is told it otherwise.
+    Deliver {
+        /// Where.
+        room: RoomId,
+        /// The entry.
+        applied: Applied,
+        /// Who is told it otherwise.
+        audience: Audience,
+    },
+    /// From this point of the turn on, a member that was behind gets what is told in the room.
+    Live {
+        /// Where.
+        room: RoomId,
+        /// The member's slot.
+        slot: u32,
+    },
+    /// Store an entry.
+    Record(Record),
+    /// Ask the store for the past.
+    Recall(Recall),
+    /// End a connection, after what is due to it has been sent.
+    Hangup {
+        /// Which one.
+        conn: ConnId,
+        /// The close code to end it with.
+        code: CloseCode,
+        /// For people, at most 123 bytes.
+        reason: &'static str,
+    },
+}
+
+/// Who is told an entry otherwise than the room. Empty for almost every entry but for its author.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// The author's connection: gets the tick ([`Event::Stored`]) in the entry's place. `None` if it is gone.
+    pub author: Option<ConnId>,
+    /// Whether the author's connection is (still) in the room. If not, the tick goes to it all the same.
+    pub author_inside: bool,
+    /// The author's other connections in this room: get the entry with its `id`.
+    pub twins: Vec<u32>,
+}
+
+/// An entry to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The room.
+    pub room: RoomName<'static>,
+    /// Who said it.
+    pub user: UserId,
+    /// Under which nick.
+    pub nick: Box<str>,
+    /// What sort of entry it is.
+    pub kind: Kind,
+    /// What was said.
+    pub text: Box<str>,
+    /// The id it was sent with: the same id from the same user never makes a second entry.
+    pub id: Option<RequestId<'static>>,
+    /// The connection it came by: where the tick goes.
+    pub origin: Option<ConnId>,
+}
+
+/// A question about the past. Answered by [`crate::input::Recalled`], in the order of the mail: after everything that
+/// was recorded before it was asked, before everything recorded later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    /// Who asks.
+    pub conn: ConnId,
+    /// Which room.
+    pub room: RoomName<'static>,
+    /// What for.
+    pub purpose: Purpose,
+    /// From where on.
+    pub span: Range,
+}
+
+/// What a question about the past is for; comes back with the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The first page of a join.
+    Join {
+        /// Of the request.
+        id: Option<RequestId<'static>>,
+        /// Which membership it is, so that a late page cannot serve a later join.
+        membership: u32,
+    },
+    /// A further page for a member that is behind.
+    Page {
+        /// Which membership it is.
+        membership: u32,
+    },
+    /// The answer to `history`.
+    History {
+        /// Of the request.
+        id: Option<RequestId<'static>>,
+    },
+}
+
+/// Which entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// From a join's position on.
+    Since(Since),
+    /// From this number on: a position the server itself has reached.
+    From(u64),
+    /// The latest below a number.
+    Before {
+        /// Below this one.
+        seq: u64,
+        /// At most so many.
+        limit: u32,
+    },
+}

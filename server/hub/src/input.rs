@@ -1,0 +1,149 @@
+//! All that can happen to the hub. Must not know where it came from.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use protocol::chat::event::{Kind, ResetReason};
+use protocol::chat::id::{RequestId, SessionKey, UserId};
+use protocol::chat::name::RoomName;
+use protocol::chat::request::Envelope;
+
+use crate::effect::Purpose;
+
+/// A connection: the slot it lives in, and which tenant of that slot it is. Slots are small and dense, they index
+/// tables; the generation keeps a late answer from reaching the next tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId {
+    /// Where it lives.
+    pub slot: u32,
+    /// Which tenant of that slot it is.
+    pub generation: u32,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection was upgraded to a WebSocket. Its slot holds no other session: `Closed` came before.
+    Opened {
+        /// The new connection.
+        conn: ConnId,
+        /// Fresh random bytes: the key of the person this may become.
+        secret: SessionKey,
+        /// What its first request line said.
+        greeting: Greeting<'a>,
+    },
+    /// A connection asks for something.
+    Asked {
+        /// Who asks.
+        conn: ConnId,
+        /// What it asks.
+        envelope: Envelope<'a>,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// The store has stored an entry and numbered it.
+    Applied(Applied),
+    /// The store has found what was asked for.
+    Recalled(Recalled),
+    /// The store did surely not store an entry.
+    Refused {
+        /// Who sent it.
+        conn: ConnId,
+        /// Of the request.
+        id: Option<RequestId<'static>>,
+        /// Why not.
+        reason: Refusal,
+    },
+    /// Time has passed; whatever was due is due.
+    Tick,
+}
+
+/// What a connection's first request line said: not yet judged, since a browser cannot see a refusal at that point.
+#[derive(Clone, Copy, Debug)]
+pub struct Greeting<'a> {
+    /// Which dialect it speaks.
+    pub dialect: Dialect,
+    /// `?nick=`.
+    pub nick: Option<&'a str>,
+    /// The room in the path.
+    pub room: Option<&'a str>,
+    /// `?last=`: how many of the latest entries to bring.
+    pub last: u32,
+}
+
+/// The two ways to write what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Lines of text, no subprotocol. Joins at once.
+    Plain,
+    /// JSON, subprotocol `snug.v1`. Joins after its `hello`.
+    V1,
+}
+
+/// An entry that is stored. It carries all that telling it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The room.
+    pub room: RoomName<'static>,
+    /// The entry.
+    pub entry: Stored,
+    /// The connection it came by, if it came by one of ours.
+    pub origin: Option<ConnId>,
+    /// It had been stored before: tick it, tell it to nobody.
+    pub dup: bool,
+}
+
+/// An entry as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number in the room.
+    pub seq: u64,
+    /// When, in milliseconds since 1970; decoration.
+    pub time: u64,
+    /// What sort of entry it is.
+    pub kind: Kind,
+    /// Who said it.
+    pub user: UserId,
+    /// Under which nick, at that time.
+    pub nick: Box<str>,
+    /// What was said.
+    pub text: Box<str>,
+    /// The id it was sent with.
+    pub id: Option<RequestId<'static>>,
+}
+
+/// The answer to [`crate::effect::Recall`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// Whose question it was.
+    pub conn: ConnId,
+    /// The room that was asked about.
+    pub room: RoomName<'static>,
+    /// What it was asked for.
+    pub purpose: Purpose,
+    /// The room's topic, from the store; empty if it has none.
+    pub topic: Box<str>,
+    /// The number of the oldest entry that is kept; 0 if there is none.
+    pub first: u64,
+    /// The number of the newest entry; 0 if there is none. Every `Applied` of this room that comes later in the mail
+    /// has a higher number.
+    pub last: u64,
+    /// The position that was asked for could not be used.
+    pub reset: Option<ResetReason>,
+    /// The entries, in the order of their numbers.
+    pub entries: Vec<Stored>,
+    /// There are more behind the last of `entries`; ask again from there.
+    pub more: bool,
+}
+
+/// Why an entry was surely not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The same person used the same id for something else.
+    IdConflict,
+    /// No space left.
+    StorageFull,
+}

@@ -1,0 +1,2 @@
+//! The Snug server.
+fn main() {}
