@@ -79,7 +79,7 @@ pub enum Event<'a> {
     /// The thing asked for was surely not done.
     Error(Failure<'a>),
     /// A room's topic, told to one who asked. Only the plain dialect has it; `snug.v1` learns it in `joined`.
-    #[serde(skip)]
+    #[serde(skip_deserializing)]
     Topic {
         /// The room.
         room: Cow<'a, str>,
@@ -87,7 +87,7 @@ pub enum Event<'a> {
         text: Cow<'a, str>,
     },
     /// What can be asked. Only the plain dialect has it.
-    #[serde(skip)]
+    #[serde(skip_deserializing)]
     Help,
     /// An event that this version does not know. A client ignores it.
     #[serde(other)]
@@ -126,6 +126,9 @@ pub enum Durability {
     Disk,
     /// The entry is in memory and gone when the server stops.
     Memory,
+    /// Something that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The limits a client should know before it meets them.
@@ -184,6 +187,9 @@ pub enum ResetReason {
     Gone,
     /// The position lies beyond the end of the log.
     Ahead,
+    /// A reason that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// See [`Event::Message`].
@@ -229,7 +235,7 @@ pub enum Kind {
     /// A new topic.
     Topic,
     /// A kind this version does not know. A client counts the entry and shows nothing.
-    #[serde(other, skip_serializing)]
+    #[serde(other)]
     Unknown,
 }
 
@@ -348,7 +354,7 @@ pub enum ErrorCode {
     /// The store is full; reading goes on.
     StorageFull,
     /// A code that this version does not know.
-    #[serde(other, skip_serializing)]
+    #[serde(other)]
     Unknown,
 }
 

@@ -128,10 +128,10 @@ impl<'a> Text<'a> {
     pub fn topic(text: impl Into<Cow<'a, str>>) -> Result<Self, TextFault> {
         let text = text.into();
         judge_text(&text, MAX_TOPIC)?;
-        if text.contains('\n') {
-            return Err(TextFault::Control('\n'));
+        match text.chars().find(|c| is_line_break(*c)) {
+            Some(bad) => Err(TextFault::Control(bad)),
+            None => Ok(Self(text)),
         }
-        Ok(Self(text))
     }
 
     /// The text itself.
@@ -210,6 +210,12 @@ pub fn is_control(c: char) -> bool {
     c.is_control()
 }
 
+/// Whether a line ends at this character for some program: for a terminal, for JavaScript or for Python's `splitlines`.
+#[must_use]
+pub fn is_line_break(c: char) -> bool {
+    matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// Shows a character in a sentence: itself in quotes, or its number if it cannot be shown.
 struct Visible(char);
 
@@ -256,7 +262,8 @@ fn judge_text(text: &str, limit: usize) -> Result<(), TextFault> {
 
 fn mixes_scripts(name: &str) -> bool {
     let latin = |c: char| {
-        c.is_ascii_alphabetic() || matches!(c, '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' | '\u{FF21}'..='\u{FF5A}')
+        c.is_ascii_alphabetic()
+            || matches!(c, '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' | '\u{FF21}'..='\u{FF5A}')
     };
     let look_alike = |c: char| {
         c.is_alphabetic()
@@ -272,7 +279,8 @@ mod tests {
 
     #[test]
     fn good_names() {
-        for name in ["lobby", "a", "7", "_x", "ops.night-shift", "küche", "комната", "部屋", "0.1"] {
+        for name in ["lobby", "a", "7", "_x", "ops.night-shift", "küche", "комната", "部屋", "0.1"]
+        {
             assert_eq!(RoomName::new(name).map(|n| n.to_string()), Ok(name.to_string()));
             assert_eq!(Nick::new(name).map(|n| n.to_string()), Ok(name.to_string()));
         }
@@ -293,9 +301,18 @@ mod tests {
         assert_eq!(room("-x"), said("a name cannot begin with '-'; use a letter or a digit"));
         assert_eq!(room(".."), said("a name cannot begin with '.'; use a letter or a digit"));
         assert_eq!(room("a b"), said("a name cannot contain a space; use letters, digits and any of - _ ."));
-        assert_eq!(room("a\u{1b}[2J"), said("a name cannot contain U+001B; use letters, digits and any of - _ ."));
-        assert_eq!(room("a\u{200b}"), said("a name cannot contain U+200B; use letters, digits and any of - _ ."));
-        assert_eq!(room("a\u{202e}"), said("a name cannot contain U+202E; use letters, digits and any of - _ ."));
+        assert_eq!(
+            room("a\u{1b}[2J"),
+            said("a name cannot contain U+001B; use letters, digits and any of - _ .")
+        );
+        assert_eq!(
+            room("a\u{200b}"),
+            said("a name cannot contain U+200B; use letters, digits and any of - _ .")
+        );
+        assert_eq!(
+            room("a\u{202e}"),
+            said("a name cannot contain U+202E; use letters, digits and any of - _ .")
+        );
         let long = "x".repeat(65);
         assert_eq!(RoomName::new(long.as_str()), Err(NameFault::TooLong(64)));
         assert_eq!(Nick::new("x".repeat(33)), Err(NameFault::TooLong(32)));
@@ -326,6 +343,7 @@ mod tests {
         assert_eq!(Text::new(" \n"), Err(TextFault::Empty));
         assert_eq!(Text::new("x".repeat(MAX_TEXT + 1)), Err(TextFault::TooLong(MAX_TEXT)));
         assert_eq!(Text::topic("a\nb"), Err(TextFault::Control('\n')));
+        assert_eq!(Text::topic("a\u{2028}b"), Err(TextFault::Control('\u{2028}')));
         assert!(Text::topic("").is_ok());
     }
 }

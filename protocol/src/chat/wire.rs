@@ -1,1 +1,618 @@
-//! (to be written)
+//! `snug.v1`: requests and events as JSON. The only file that knows serde_json; it must not know what a request does.
+//!
+//! A request comes from a stranger, so it is read by hand into [`Raw`], every field of any sort, and judged afterwards:
+//! whatever is wrong with one field, the `id` can still be echoed and the sentence can name the field. Reading an
+//! internally tagged enum instead would buffer each object twice. Events come from a server the client has chosen, so
+//! there serde's derived reader will do.
+//!
+//! The rules, also in PROTOCOL.md: unknown fields are ignored; a field that is `null` is absent; a field that is there
+//! twice is refused, because two readers could each take another one (RFC 8259 section 4).
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+
+use super::event::{ErrorCode, Event, Failure};
+use super::id::{Epoch, RequestId, SessionKey, text as id_text};
+use super::name::{NameFault, Nick, RoomName, Text, TextFault};
+use super::request::{Envelope, Request, Since};
+use crate::limits::{DEFAULT_LAST, MAX_JSON_DEPTH, MAX_REQUEST_ID};
+
+/// One more than the largest number on the wire: 2^53, up to which JavaScript counts exactly.
+const NUMBER_END: u64 = 1 << 53;
+
+/// Reads one request. It borrows from `text` all that is not escaped there.
+///
+/// # Errors
+/// An `error` event, ready to be sent: its sentence names the field, and it echoes the request's `id` if that could be
+/// read, even when the JSON breaks off behind it.
+pub fn read_request(text: &str) -> Result<Envelope<'_>, Failure<'_>> {
+    let mut raw = Raw::default();
+    let parsed = raw.fill(text);
+    let (id, id_fault) = match core::mem::take(&mut raw.id).request_id() {
+        Ok(id) => (id, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let judged = parsed.and_then(|()| match id_fault {
+        Some(fault) => Err(fault),
+        None => raw.judge(id.is_some()),
+    });
+    match judged {
+        Ok(request) => Ok(Envelope { id, request }),
+        Err(fault) => Err(Failure {
+            code: fault.code(),
+            text: Cow::Owned(fault.to_string()),
+            id: id.map(|id| Cow::Owned(id.as_str().into())),
+        }),
+    }
+}
+
+/// Appends one request. What only the plain dialect has (`help`, `quit`, a missing `room`) is written all the same,
+/// and a server refuses it.
+pub fn write_request(envelope: &Envelope<'_>, out: &mut String) {
+    let mut written = Written { id: envelope.id.as_ref().map(RequestId::as_str), ..Written::default() };
+    match &envelope.request {
+        Request::Hello { nick, session } => {
+            written.kind = "hello";
+            written.nick = nick.as_ref().map(Nick::as_str);
+            written.session = session.map(id_text);
+        }
+        Request::Join { room, since } => {
+            written.kind = "join";
+            written.room = Some(room.as_str());
+            match since {
+                Since::Last(last) => written.last = Some(*last),
+                Since::After { epoch, seq } => {
+                    written.after = Some(Position { epoch: id_text(epoch), seq: *seq });
+                }
+            }
+        }
+        Request::Leave { room } => written.about("leave", room.as_ref()),
+        Request::Say { room, text, action } => {
+            written.about("say", room.as_ref());
+            written.text = Some(text.as_str());
+            written.entry_kind = action.then_some("me");
+        }
+        Request::Nick { nick } => {
+            written.kind = "nick";
+            written.nick = Some(nick.as_str());
+        }
+        Request::Topic { room, text } => {
+            written.about("topic", room.as_ref());
+            written.text = text.as_ref().map(Text::as_str);
+        }
+        Request::Who { room } => written.about("who", room.as_ref()),
+        Request::Rooms => written.kind = "rooms",
+        Request::Typing { room } => written.about("typing", room.as_ref()),
+        Request::History { room, before, limit } => {
+            written.about("history", Some(room));
+            written.before = Some(*before);
+            written.limit = Some(*limit);
+        }
+        Request::Help => written.kind = "help",
+        Request::Quit => written.kind = "quit",
+    }
+    append(&written, out);
+}
+
+/// Reads one event. One that this version does not know is [`Event::Unknown`], and no fault.
+///
+/// # Errors
+/// If it is no JSON, or an event that this version knows lacks a field or has one of another sort.
+pub fn read_event(text: &str) -> Result<Event<'static>, EventFault> {
+    if is_too_deep(text) {
+        return Err(EventFault::TooDeep);
+    }
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        Category::Data => EventFault::NotAnEvent(error.to_string()),
+        _ => EventFault::NotJson { line: error.line(), column: error.column() },
+    })
+}
+
+/// Appends one event. What only the plain dialect has (`topic`, `help`) is written all the same; a client ignores it,
+/// as it does all that it does not know.
+pub fn write_event(event: &Event<'_>, out: &mut String) {
+    append(event, out);
+}
+
+/// Why what a server sent is no event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventFault {
+    /// Not JSON at all.
+    NotJson {
+        /// Where it stops being JSON, from 1.
+        line: usize,
+        /// Where in that line, in bytes from 1.
+        column: usize,
+    },
+    /// Deeper than [`MAX_JSON_DEPTH`].
+    TooDeep,
+    /// JSON, but not an object with a `type`, or a field is missing or of another sort; says which.
+    NotAnEvent(String),
+}
+
+impl fmt::Display for EventFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson { line, column } => {
+                write!(f, "the server sent something that is not JSON (line {line}, column {column})")
+            }
+            Self::TooDeep => write!(f, "the server sent JSON that is deeper than {MAX_JSON_DEPTH} levels"),
+            Self::NotAnEvent(reason) => write!(f, "the server sent something that is no event: {reason}"),
+        }
+    }
+}
+
+fn append(value: &impl Serialize, out: &mut String) {
+    // It cannot fail: nothing here writes to the outside, and every key is a string.
+    if let Ok(json) = serde_json::to_string(value) {
+        out.push_str(&json);
+    }
+}
+
+/// A request as it is written: all fields there are, those that are there in order.
+#[derive(Default, Serialize)]
+struct Written<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nick: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Position>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "kind")]
+    entry_kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Position {
+    epoch: String,
+    seq: u64,
+}
+
+impl<'a> Written<'a> {
+    fn about(&mut self, kind: &'static str, room: Option<&'a RoomName<'a>>) {
+        self.kind = kind;
+        self.room = room.map(RoomName::as_str);
+    }
+}
+
+/// A request as it came: all fields there are, each of any sort.
+#[derive(Default)]
+struct Raw<'a> {
+    kind: Field<'a>,
+    id: Field<'a>,
+    nick: Field<'a>,
+    session: Field<'a>,
+    room: Field<'a>,
+    last: Field<'a>,
+    after: Field<'a>,
+    text: Field<'a>,
+    entry_kind: Field<'a>,
+    before: Field<'a>,
+    limit: Field<'a>,
+    twice: Option<&'static str>,
+}
+
+/// A field as it came.
+#[derive(Default)]
+enum Field<'a> {
+    /// Not there, or `null`.
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    Number(u64),
+    Position(Box<RawPosition<'a>>),
+    /// Of a sort that no request uses.
+    Other,
+}
+
+#[derive(Default)]
+struct RawPosition<'a> {
+    epoch: Field<'a>,
+    seq: Field<'a>,
+    twice: Option<&'static str>,
+}
+
+impl<'a> Raw<'a> {
+    fn fill(&mut self, text: &'a str) -> Result<(), Fault> {
+        if is_too_deep(text) {
+            return Err(Fault::TooDeep);
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let read = RawSeed(self).deserialize(&mut reader).and_then(|()| reader.end());
+        read.map_err(|error| match error.classify() {
+            Category::Data => Fault::NotAnObject,
+            Category::Eof => Fault::TooShort,
+            _ => Fault::NotJson { line: error.line(), column: error.column() },
+        })?;
+        match self.twice {
+            Some(field) => Err(Fault::Twice(field)),
+            None => Ok(()),
+        }
+    }
+
+    fn judge(self, has_id: bool) -> Result<Request<'a>, Fault> {
+        let kind = match self.kind {
+            Field::Text(kind) => kind,
+            Field::Absent => return Err(Fault::NoType),
+            _ => return Err(Fault::Wrong { field: "type", wanted: "a string, as in \"say\"" }),
+        };
+        Ok(match kind.as_ref() {
+            "hello" => Request::Hello { nick: self.nick.nick()?, session: self.session.session()? },
+            "join" => Request::Join {
+                room: self.room.room()?.ok_or(Fault::Missing("join", "room"))?,
+                since: since(self.last, self.after)?,
+            },
+            "leave" => Request::Leave { room: needed("leave", "room", self.room.room()?)? },
+            "say" if !has_id => return Err(Fault::SayWithoutId),
+            "say" => Request::Say {
+                room: needed("say", "room", self.room.room()?)?,
+                text: self.text.text()?.ok_or(Fault::Missing("say", "text"))?,
+                action: self.entry_kind.action()?,
+            },
+            "nick" => Request::Nick { nick: self.nick.nick()?.ok_or(Fault::Missing("nick", "nick"))? },
+            "topic" => Request::Topic {
+                room: needed("topic", "room", self.room.room()?)?,
+                text: needed("topic", "text", self.text.topic()?)?,
+            },
+            "who" => Request::Who { room: needed("who", "room", self.room.room()?)? },
+            "rooms" => Request::Rooms,
+            "typing" => Request::Typing { room: needed("typing", "room", self.room.room()?)? },
+            "history" => Request::History {
+                room: self.room.room()?.ok_or(Fault::Missing("history", "room"))?,
+                before: self.before.number("before")?.ok_or(Fault::Missing("history", "before"))?,
+                limit: saturated(self.limit.number("limit")?.unwrap_or(DEFAULT_LAST.into())),
+            },
+            unknown => return Err(Fault::UnknownRequest(clipped(unknown))),
+        })
+    }
+
+    fn slot(&mut self, key: Key) -> Option<(&'static str, &mut Field<'a>)> {
+        Some(match key {
+            Key::Type => ("type", &mut self.kind),
+            Key::Id => ("id", &mut self.id),
+            Key::Nick => ("nick", &mut self.nick),
+            Key::Session => ("session", &mut self.session),
+            Key::Room => ("room", &mut self.room),
+            Key::Last => ("last", &mut self.last),
+            Key::After => ("after", &mut self.after),
+            Key::Text => ("text", &mut self.text),
+            Key::Kind => ("kind", &mut self.entry_kind),
+            Key::Before => ("before", &mut self.before),
+            Key::Limit => ("limit", &mut self.limit),
+            Key::Unknown => return None,
+        })
+    }
+}
+
+/// The room or the text that only the plain dialect may leave out.
+fn needed<T>(request: &'static str, field: &'static str, value: Option<T>) -> Result<Option<T>, Fault> {
+    match value {
+        None => Err(Fault::Missing(request, field)),
+        some => Ok(some),
+    }
+}
+
+fn since(last: Field<'_>, after: Field<'_>) -> Result<Since, Fault> {
+    let last = last.number("last")?;
+    match (last, after) {
+        (None, Field::Absent) => Ok(Since::Last(DEFAULT_LAST)),
+        (Some(last), Field::Absent) => Ok(Since::Last(saturated(last))),
+        (Some(_), _) => Err(Fault::LastAndAfter),
+        (None, Field::Position(position)) => {
+            let RawPosition { epoch, seq, twice } = *position;
+            if let Some(field) = twice {
+                return Err(Fault::Twice(field));
+            }
+            let epoch = match epoch {
+                Field::Text(text) => Epoch::parse(&text),
+                _ => None,
+            };
+            let epoch = epoch.ok_or(Fault::Wrong {
+                field: "after.epoch",
+                wanted: "the 16 hexadecimal digits that `welcome` told",
+            })?;
+            let seq = seq.number("after.seq")?.ok_or(Fault::Missing("join", "after.seq"))?;
+            Ok(Since::After { epoch, seq })
+        }
+        (None, _) => Err(Fault::Wrong { field: "after", wanted: "an object with `epoch` and `seq`" }),
+    }
+}
+
+/// Asking for more than there can be is asking for all.
+fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl<'a> Field<'a> {
+    fn string(self, field: &'static str) -> Result<Option<Cow<'a, str>>, Fault> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) => Ok(Some(text)),
+            _ => Err(Fault::Wrong { field, wanted: "a string" }),
+        }
+    }
+
+    fn number(self, field: &'static str) -> Result<Option<u64>, Fault> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Number(number) if number < NUMBER_END => Ok(Some(number)),
+            _ => Err(Fault::Wrong { field, wanted: "a whole number from 0 to 2^53 - 1" }),
+        }
+    }
+
+    fn request_id(self) -> Result<Option<RequestId<'a>>, Fault> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) => RequestId::new(text).map(Some).ok_or(Fault::BadId),
+            _ => Err(Fault::BadId),
+        }
+    }
+
+    fn session(self) -> Result<Option<SessionKey>, Fault> {
+        let Some(text) = self.string("session")? else { return Ok(None) };
+        let wanted = "the 32 hexadecimal digits that `welcome` told, or 32 random ones";
+        SessionKey::parse(&text).map(Some).ok_or(Fault::Wrong { field: "session", wanted })
+    }
+
+    fn room(self) -> Result<Option<RoomName<'a>>, Fault> {
+        self.string("room")?.map(RoomName::new).transpose().map_err(Fault::Room)
+    }
+
+    fn nick(self) -> Result<Option<Nick<'a>>, Fault> {
+        self.string("nick")?.map(Nick::new).transpose().map_err(Fault::Nick)
+    }
+
+    fn text(self) -> Result<Option<Text<'a>>, Fault> {
+        self.string("text")?.map(Text::new).transpose().map_err(Fault::Text)
+    }
+
+    fn topic(self) -> Result<Option<Text<'a>>, Fault> {
+        self.string("text")?.map(Text::topic).transpose().map_err(Fault::Text)
+    }
+
+    fn action(self) -> Result<bool, Fault> {
+        match self {
+            Self::Absent => Ok(false),
+            Self::Text(kind) if kind == "me" => Ok(true),
+            _ => Err(Fault::Wrong { field: "kind", wanted: "\"me\", or left out for talk" }),
+        }
+    }
+}
+
+/// What can be wrong with a request.
+enum Fault {
+    NotJson { line: usize, column: usize },
+    TooShort,
+    TooDeep,
+    NotAnObject,
+    Twice(&'static str),
+    NoType,
+    BadId,
+    SayWithoutId,
+    LastAndAfter,
+    Missing(&'static str, &'static str),
+    Wrong { field: &'static str, wanted: &'static str },
+    UnknownRequest(String),
+    Room(NameFault),
+    Nick(NameFault),
+    Text(TextFault),
+}
+
+impl Fault {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownRequest(_) => ErrorCode::UnknownRequest,
+            Self::Room(_) => ErrorCode::BadRoom,
+            Self::Nick(_) => ErrorCode::BadNick,
+            Self::Text(_) => ErrorCode::BadText,
+            _ => ErrorCode::BadRequest,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson { line, column } => write!(f, "this is not JSON (line {line}, column {column})"),
+            Self::TooShort => f.write_str("this JSON breaks off before its end"),
+            Self::TooDeep => write!(f, "this JSON is deeper than {MAX_JSON_DEPTH} levels"),
+            Self::NotAnObject => f.write_str("a request is one JSON object, as in {\"type\":\"rooms\"}"),
+            Self::Twice(field) => write!(f, "`{field}` is there twice; send it once"),
+            Self::NoType => f.write_str("a request needs a `type`, as in {\"type\":\"rooms\"}"),
+            Self::BadId => {
+                write!(f, "`id` has to be a string of 1 to {MAX_REQUEST_ID} visible ASCII characters")
+            }
+            Self::SayWithoutId => {
+                f.write_str("`say` needs an `id` of your choice, so that sending it again is safe")
+            }
+            Self::LastAndAfter => f.write_str("`join` takes `last` or `after`, not both"),
+            Self::Missing(request, field) => write!(f, "`{request}` needs a `{field}`"),
+            Self::Wrong { field, wanted } => write!(f, "`{field}` has to be {wanted}"),
+            Self::UnknownRequest(name) => write!(f, "there is no request `{name}` here"),
+            Self::Room(fault) => write!(f, "`room`: {fault}"),
+            Self::Nick(fault) => write!(f, "`nick`: {fault}"),
+            Self::Text(fault) => write!(f, "`text`: {fault}"),
+        }
+    }
+}
+
+/// So much of an unknown word as may go into a sentence.
+fn clipped(word: &str) -> String {
+    word.chars().take(32).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// Whether arrays and objects are nested deeper than [`MAX_JSON_DEPTH`]. Asked before anything is read, so that depth
+/// costs no stack.
+fn is_too_deep(text: &str) -> bool {
+    // Almost every message has fewer brackets than it may have levels, and counting is quick.
+    if text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count() <= MAX_JSON_DEPTH {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_JSON_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Key {
+    Type,
+    Id,
+    Nick,
+    Session,
+    Room,
+    Last,
+    After,
+    Text,
+    Kind,
+    Before,
+    Limit,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum PositionKey {
+    Epoch,
+    Seq,
+    #[serde(other)]
+    Unknown,
+}
+
+/// Fills a [`Raw`] in place, so that what was read before a fault is still there.
+struct RawSeed<'r, 'a>(&'r mut Raw<'a>);
+
+impl<'de> DeserializeSeed<'de> for RawSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RawSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Key>()? {
+            let Some((name, slot)) = self.0.slot(key) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let is_first = matches!(slot, Field::Absent);
+            *slot = map.next_value()?;
+            if !is_first {
+                self.0.twice = Some(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Field<'de> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(FieldVisitor)
+    }
+}
+
+/// Takes anything; what no request uses becomes [`Field::Other`].
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Owned(text.into())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Field<'de>, E> {
+        Ok(Field::Number(number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
+        Ok(Field::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
+        let mut position = RawPosition::default();
+        while let Some(key) = map.next_key::<PositionKey>()? {
+            let (name, slot) = match key {
+                PositionKey::Epoch => ("after.epoch", &mut position.epoch),
+                PositionKey::Seq => ("after.seq", &mut position.seq),
+                PositionKey::Unknown => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            let is_first = matches!(slot, Field::Absent);
+            *slot = map.next_value()?;
+            if !is_first {
+                position.twice = Some(name);
+            }
+        }
+        Ok(Field::Position(Box::new(position)))
+    }
+}
