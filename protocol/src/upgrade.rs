@@ -1,1 +1,143 @@
-//! (to be written)
+//! The opening handshake, judged clause by clause (RFC 6455 section 4.2.1) and answered (section 4.2.2). Must not
+//! know which paths, rooms or subprotocols there are.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha1::{Digest, Sha1};
+
+use crate::http::{Head, Refusal, authority};
+
+/// What the key is joined with, so that no server answers right by accident (section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A key must be padded as base64 is, but small clients that leave stray bits in its last letter are let in: the key
+/// protects nobody from them.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// A request that may become a WebSocket.
+#[derive(Debug)]
+pub struct Upgrade<'h> {
+    head: &'h Head<'h>,
+    key: &'h str,
+}
+
+/// Judges a request for an upgrade, in the order of the clauses of section 4.2.1. Who may ask is another question:
+/// see [`check_origin`].
+///
+/// # Errors
+/// The first clause that is not met.
+pub fn judge<'h>(head: &'h Head<'h>) -> Result<Upgrade<'h>, Refusal> {
+    // 1. "An HTTP/1.1 or higher GET request, including a Request-URI": the target was judged with the head.
+    if head.method() != "GET" {
+        return Err(Refusal::MethodNotAllowed("GET"));
+    }
+    // 3. "An |Upgrade| header field containing the value "websocket", treated as an ASCII case-insensitive value."
+    // Asked before the rest, since who does not want a WebSocket needs no lesson in how to ask for one.
+    if !head.wants_upgrade() {
+        return Err(Refusal::UpgradeRequired);
+    }
+    if !head.is_http_1_1() {
+        return Err(Refusal::OldHttp);
+    }
+    // 2. "A |Host| header field": judged with the head.
+    // 4. "A |Connection| header field that includes the token "Upgrade", treated as an ASCII case-insensitive value."
+    if !head.list("Connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
+        return Err(Refusal::Connection);
+    }
+    // 6. "A |Sec-WebSocket-Version| header field, with a value of 13." Asked before the key: in another version a key
+    // may look different.
+    if head.header("Sec-WebSocket-Version") != Some("13") {
+        return Err(Refusal::WebSocketVersion);
+    }
+    // 5. "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16 bytes in length."
+    let key = head.header("Sec-WebSocket-Key").ok_or(Refusal::NoKey)?;
+    let mut nonce = [0; 18]; // the decoder wants room for whole groups of three
+    if BASE64.decode_slice(key, &mut nonce) != Ok(16) {
+        return Err(Refusal::Key);
+    }
+    // 7. |Origin|: optional here, judged by `check_origin`.
+    // 8. "Optionally, a |Sec-WebSocket-Protocol| header field, with a list of values": tokens (section 4.1).
+    if head.list("Sec-WebSocket-Protocol").any(|name| !name.bytes().all(is_token)) {
+        return Err(Refusal::Protocols);
+    }
+    // 9. and 10. Extensions and other headers: "Unknown header fields are ignored".
+    Ok(Upgrade { head, key })
+}
+
+impl<'h> Upgrade<'h> {
+    /// The subprotocols that the client speaks, the one it likes best first.
+    pub fn protocols(&self) -> impl Iterator<Item = &'h str> {
+        self.head.list("Sec-WebSocket-Protocol")
+    }
+
+    /// Appends the 101 (section 4.2.2, clause 5). `protocol` is one of [`Upgrade::protocols`], or none; a client
+    /// fails the connection if it is one that it did not offer. No extension is ever agreed to.
+    pub fn accept(&self, protocol: Option<&str>, out: &mut Vec<u8>) {
+        out.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\n\
+              Upgrade: websocket\r\n\
+              Connection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
+        );
+        out.extend_from_slice(&accept_key(self.key));
+        if let Some(protocol) = protocol {
+            out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+            out.extend_from_slice(protocol.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+}
+
+/// Judges which page asks. Any page in a browser can open a WebSocket to any address, also to this machine and this
+/// network, so a page may do so only if it came from here or is listed. Clients that are not browsers send no origin.
+///
+/// From here means: the same host and port as in `Host`. The scheme may differ, since TLS may end before us.
+/// `allowed` are whole origins such as `https://chat.example`.
+///
+/// # Errors
+/// [`Refusal::Origin`].
+pub fn check_origin(head: &Head<'_>, allowed: &[String]) -> Result<(), Refusal> {
+    let Some(origin) = head.origin() else { return Ok(()) };
+    if allowed.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) || is_own(origin, head.host()) {
+        return Ok(());
+    }
+    Err(Refusal::Origin)
+}
+
+/// The proof that the key was read: base64(SHA-1(key + GUID)).
+fn accept_key(key: &str) -> [u8; 28] {
+    let proof = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let mut letters = [0; 28];
+    // 20 bytes are always 28 letters, so there is always room.
+    let _ = BASE64.encode_slice(proof, &mut letters);
+    letters
+}
+
+fn is_own(origin: &str, host: &str) -> bool {
+    let (rest, default_port) = match origin.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (rest, 80),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (rest, 443),
+        _ => return false,
+    };
+    match (authority(rest), authority(host)) {
+        (Some((page, page_port)), Some((own, own_port))) => {
+            page.eq_ignore_ascii_case(own)
+                && page_port.unwrap_or(default_port) == own_port.unwrap_or(default_port)
+        }
+        _ => false,
+    }
+}
+
+/// A character of a token (RFC 9110 section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

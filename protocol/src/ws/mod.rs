@@ -1,4 +1,20 @@
-//! (to be written)
-/// A close code (RFC 6455 section 7.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseCode(pub u16);
+//! WebSocket frames (RFC 6455 sections 5 to 7): bytes to steps and back. Must not know HTTP, chat or sockets.
+//!
+//! [`Decoder`] takes bytes and gives [`Step`]s or one [`Violation`]; [`encode`] writes frames; [`Closing`] says what
+//! the closing handshake still asks of us. Extensions are not spoken, so every reserved bit is a fault.
+
+pub mod encode;
+
+mod close;
+mod decoder;
+mod header;
+mod mask;
+mod state;
+mod utf8;
+mod violation;
+
+pub use close::{CloseCode, CloseFrame};
+pub use decoder::{Decoder, Rules, Step};
+pub use header::{Opcode, Role};
+pub use state::{Closing, Reply};
+pub use violation::Violation;

@@ -1,0 +1,110 @@
+//! Collects a request head from chunks of any size. Must not know what the lines mean: see `head.rs`.
+//!
+//! Every byte is looked at once, however the head is chopped, and a head that cannot become good is refused at the
+//! byte that spoils it.
+
+use alloc::vec::Vec;
+
+use super::refusal::Refusal;
+use crate::limits::MAX_HEAD;
+
+/// The head of one request, as far as it has arrived. Holds at most [`MAX_HEAD`] bytes.
+#[derive(Debug, Default)]
+pub struct HeadBuffer {
+    bytes: Vec<u8>,
+    place: Place,
+}
+
+impl HeadBuffer {
+    /// Empty, and without heap.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), place: Place::Start }
+    }
+
+    /// Takes bytes from the front of `input`, up to the blank line that ends the head. True: the head is complete,
+    /// and what is left in `input` lies behind it. False: all was taken, and more is needed.
+    ///
+    /// # Errors
+    /// What no honest head contains, or a head longer than [`MAX_HEAD`]. Nothing sensible can follow.
+    pub fn feed(&mut self, input: &mut &mut [u8]) -> Result<bool, Refusal> {
+        let room = MAX_HEAD.saturating_sub(self.bytes.len());
+        let mut taken = 0;
+        for &byte in input.iter().take(room) {
+            if self.place == Place::End {
+                break;
+            }
+            self.place = self.place.after(byte)?;
+            taken += 1;
+        }
+        let all = core::mem::take(input);
+        let (head, rest) = all.split_at_mut(taken);
+        *input = rest;
+        self.keep(head);
+
+        if self.place == Place::End {
+            return Ok(true);
+        }
+        if self.bytes.len() == MAX_HEAD {
+            let first_line = self.place == Place::RequestLine;
+            return Err(if first_line { Refusal::TargetTooLong } else { Refusal::HeadTooLarge });
+        }
+        Ok(false)
+    }
+
+    /// What was collected: the head with its blank line, once it is complete.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A vector would double its memory beyond the limit.
+    fn keep(&mut self, more: &[u8]) {
+        let needed = self.bytes.len().saturating_add(more.len());
+        if needed > self.bytes.capacity() {
+            let wanted = needed.max(self.bytes.capacity().saturating_mul(2)).min(MAX_HEAD);
+            self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
+        }
+        self.bytes.extend_from_slice(more);
+    }
+}
+
+/// Where in a head we are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Before the first byte.
+    #[default]
+    Start,
+    /// In the first line.
+    RequestLine,
+    /// Behind a carriage return that ends a line.
+    LineEnd,
+    /// At the beginning of a line that is not the first.
+    LineStart,
+    /// In such a line.
+    Line,
+    /// Behind the carriage return of the blank line.
+    BlankLine,
+    /// Behind the head.
+    End,
+}
+
+impl Place {
+    /// Where we are one byte later.
+    pub(super) const fn after(self, byte: u8) -> Result<Self, Refusal> {
+        match (self, byte) {
+            (Self::LineEnd, b'\n') => Ok(Self::LineStart),
+            (Self::BlankLine, b'\n') => Ok(Self::End),
+            (Self::LineEnd | Self::BlankLine, _) => Err(Refusal::BareCarriageReturn),
+            (Self::Start, b'\r' | b' ' | b'\t') => Err(Refusal::RequestLine),
+            (Self::LineStart, b'\r') => Ok(Self::BlankLine),
+            (Self::LineStart, b' ' | b'\t') => Err(Refusal::FoldedHeader),
+            (Self::RequestLine | Self::Line, b'\r') => Ok(Self::LineEnd),
+            (_, b'\n') => Err(Refusal::BareLineFeed),
+            (_, 0..=8 | 11..=31 | 127) => Err(Refusal::Control(byte)),
+            (Self::Start | Self::RequestLine, _) => Ok(Self::RequestLine),
+            (Self::LineStart | Self::Line, _) => Ok(Self::Line),
+            (Self::End, _) => Ok(Self::End),
+        }
+    }
+}
