@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use super::close::{CloseCode, CloseFrame};
-use super::header::Opcode;
+pub use super::header::Opcode;
 use super::mask;
 use crate::limits::MAX_CONTROL;
 

@@ -15,6 +15,6 @@ mod violation;
 
 pub use close::{CloseCode, CloseFrame};
 pub use decoder::{Decoder, Rules, Step};
-pub use header::{Opcode, Role};
+pub use header::Role;
 pub use state::{Closing, Reply};
 pub use violation::Violation;
