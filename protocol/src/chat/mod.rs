@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod name;
 pub mod plain;
+mod raw;
 pub mod request;
 pub mod slash;
 pub mod wire;

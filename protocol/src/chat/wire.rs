@@ -9,17 +9,17 @@
 //! twice is refused, because two readers could each take another one (RFC 8259 section 4).
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
 use super::event::{ErrorCode, Event, Failure};
 use super::id::{Epoch, RequestId, SessionKey, text as id_text};
 use super::name::{NameFault, Nick, RoomName, Text, TextFault};
+use super::raw::{Field, Raw, RawPosition};
 use super::request::{Envelope, Request, Since};
 use crate::limits::{DEFAULT_LAST, MAX_JSON_DEPTH, MAX_REQUEST_ID};
 
@@ -195,50 +195,13 @@ impl<'a> Written<'a> {
     }
 }
 
-/// A request as it came: all fields there are, each of any sort.
-#[derive(Default)]
-struct Raw<'a> {
-    kind: Field<'a>,
-    id: Field<'a>,
-    nick: Field<'a>,
-    session: Field<'a>,
-    room: Field<'a>,
-    last: Field<'a>,
-    after: Field<'a>,
-    text: Field<'a>,
-    entry_kind: Field<'a>,
-    before: Field<'a>,
-    limit: Field<'a>,
-    twice: Option<&'static str>,
-}
-
-/// A field as it came.
-#[derive(Default)]
-enum Field<'a> {
-    /// Not there, or `null`.
-    #[default]
-    Absent,
-    Text(Cow<'a, str>),
-    Number(u64),
-    Position(Box<RawPosition<'a>>),
-    /// Of a sort that no request uses.
-    Other,
-}
-
-#[derive(Default)]
-struct RawPosition<'a> {
-    epoch: Field<'a>,
-    seq: Field<'a>,
-    twice: Option<&'static str>,
-}
-
 impl<'a> Raw<'a> {
     fn fill(&mut self, text: &'a str) -> Result<(), Fault> {
         if is_too_deep(text) {
             return Err(Fault::TooDeep);
         }
         let mut reader = serde_json::Deserializer::from_str(text);
-        let read = RawSeed(self).deserialize(&mut reader).and_then(|()| reader.end());
+        let read = self.deserialize(&mut reader).and_then(|()| reader.end());
         read.map_err(|error| match error.classify() {
             Category::Data => Fault::NotAnObject,
             Category::Eof => Fault::TooShort,
@@ -283,23 +246,6 @@ impl<'a> Raw<'a> {
                 limit: saturated(self.limit.number("limit")?.unwrap_or(DEFAULT_LAST.into())),
             },
             unknown => return Err(Fault::UnknownRequest(clipped(unknown))),
-        })
-    }
-
-    fn slot(&mut self, key: Key) -> Option<(&'static str, &mut Field<'a>)> {
-        Some(match key {
-            Key::Type => ("type", &mut self.kind),
-            Key::Id => ("id", &mut self.id),
-            Key::Nick => ("nick", &mut self.nick),
-            Key::Session => ("session", &mut self.session),
-            Key::Room => ("room", &mut self.room),
-            Key::Last => ("last", &mut self.last),
-            Key::After => ("after", &mut self.after),
-            Key::Text => ("text", &mut self.text),
-            Key::Kind => ("kind", &mut self.entry_kind),
-            Key::Before => ("before", &mut self.before),
-            Key::Limit => ("limit", &mut self.limit),
-            Key::Unknown => return None,
         })
     }
 }
@@ -484,135 +430,4 @@ fn is_too_deep(text: &str) -> bool {
         }
     }
     false
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
-    Type,
-    Id,
-    Nick,
-    Session,
-    Room,
-    Last,
-    After,
-    Text,
-    Kind,
-    Before,
-    Limit,
-    #[serde(other)]
-    Unknown,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum PositionKey {
-    Epoch,
-    Seq,
-    #[serde(other)]
-    Unknown,
-}
-
-/// Fills a [`Raw`] in place, so that what was read before a fault is still there.
-struct RawSeed<'r, 'a>(&'r mut Raw<'a>);
-
-impl<'de> DeserializeSeed<'de> for RawSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RawSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a request")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
-            let Some((name, slot)) = self.0.slot(key) else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let is_first = matches!(slot, Field::Absent);
-            *slot = map.next_value()?;
-            if !is_first {
-                self.0.twice = Some(name);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Field<'de> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(FieldVisitor)
-    }
-}
-
-/// Takes anything; what no request uses becomes [`Field::Other`].
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
-        Ok(Field::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
-        Ok(Field::Text(Cow::Owned(text.into())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Field<'de>, E> {
-        Ok(Field::Number(number))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
-        Ok(Field::Absent)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
-        let mut position = RawPosition::default();
-        while let Some(key) = map.next_key::<PositionKey>()? {
-            let (name, slot) = match key {
-                PositionKey::Epoch => ("after.epoch", &mut position.epoch),
-                PositionKey::Seq => ("after.seq", &mut position.seq),
-                PositionKey::Unknown => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            let is_first = matches!(slot, Field::Absent);
-            *slot = map.next_value()?;
-            if !is_first {
-                position.twice = Some(name);
-            }
-        }
-        Ok(Field::Position(Box::new(position)))
-    }
 }
