@@ -1,9 +1,9 @@
 //! `snug.v1`: requests and events as JSON. The only file that knows serde_json; it must not know what a request does.
 //!
-//! A request comes from a stranger, so it is read by hand into [`Raw`], every field of any sort, and judged afterwards:
-//! whatever is wrong with one field, the `id` can still be echoed and the sentence can name the field. Reading an
-//! internally tagged enum instead would buffer each object twice. Events come from a server the client has chosen, so
-//! there serde's derived reader will do.
+//! A request comes from a stranger, so it is read as it came (`raw.rs`) and judged here: whatever is wrong with one
+//! field, the `id` can still be echoed and the sentence can name the field. Reading an internally tagged enum instead
+//! would buffer each object first. Events come from a server that the client has chosen, so there serde's derived
+//! reader will do.
 //!
 //! The rules, also in PROTOCOL.md: unknown fields are ignored; a field that is `null` is absent; a field that is there
 //! twice is refused, because two readers could each take another one (RFC 8259 section 4).
@@ -217,7 +217,7 @@ impl<'a> Raw<'a> {
         let kind = match self.kind {
             Field::Text(kind) => kind,
             Field::Absent => return Err(Fault::NoType),
-            _ => return Err(Fault::Wrong { field: "type", wanted: "a string, as in \"say\"" }),
+            _ => return Err(Fault::Wrong { field: "type", wanted: "a string, as in \"rooms\"" }),
         };
         Ok(match kind.as_ref() {
             "hello" => Request::Hello { nick: self.nick.nick()?, session: self.session.session()? },
@@ -275,7 +275,7 @@ fn since(last: Field<'_>, after: Field<'_>) -> Result<Since, Fault> {
             };
             let epoch = epoch.ok_or(Fault::Wrong {
                 field: "after.epoch",
-                wanted: "the 16 hexadecimal digits that `welcome` told",
+                wanted: "16 hexadecimal digits in lower case, as in `welcome`",
             })?;
             let seq = seq.number("after.seq")?.ok_or(Fault::Missing("join", "after.seq"))?;
             Ok(Since::After { epoch, seq })
@@ -316,7 +316,7 @@ impl<'a> Field<'a> {
 
     fn session(self) -> Result<Option<SessionKey>, Fault> {
         let Some(text) = self.string("session")? else { return Ok(None) };
-        let wanted = "the 32 hexadecimal digits that `welcome` told, or 32 random ones";
+        let wanted = "32 hexadecimal digits in lower case, as in `welcome`";
         SessionKey::parse(&text).map(Some).ok_or(Fault::Wrong { field: "session", wanted })
     }
 
