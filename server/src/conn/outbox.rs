@@ -1,0 +1,246 @@
+//! What this turn has to say, and to whom. Owns the turn's bytes; must not know sockets, frames or rooms.
+//!
+//! Bytes are written once into a *log*: one private log for what concerns a single connection, and as many shared
+//! logs as the desk asks for. What a connection is due is a list of *segments*, ranges of those logs. The flush phase
+//! gathers them into one vectored write. Nothing outlives the turn: [`Outbox::clear`] forgets it all, so a slow reader
+//! pins nothing.
+
+use std::ops::Range;
+
+/// A log of this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogId(u32);
+
+impl LogId {
+    /// The log for what concerns a single connection.
+    pub const PRIVATE: Self = Self(0);
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A place in a log. 32 bits are enough: what one turn may read and apply is bounded far below 4 GiB.
+pub type Offset = u32;
+
+const NONE: u32 = u32::MAX;
+
+/// A log that once held a long page gives its memory back, a log of ordinary size keeps it for the next turn.
+const KEEP: usize = 256 * 1024;
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// `logs[0]` is the private one. Those behind `used` are spare.
+    logs: Vec<Vec<u8>>,
+    used: usize,
+    segments: Vec<Segment>,
+    /// By slot: the first and last segment due to it.
+    due: Vec<Due>,
+    /// Slots to be flushed, each once.
+    dirty: Vec<u32>,
+    /// Connections the desk wants ended after this turn's bytes.
+    hangups: Vec<Hangup>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    log: LogId,
+    start: Offset,
+    end: Offset,
+    next: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    head: u32,
+    tail: u32,
+    dirty: bool,
+}
+
+const NOTHING_DUE: Due = Due { head: NONE, tail: NONE, dirty: false };
+
+/// A connection to be ended politely.
+#[derive(Clone, Copy, Debug)]
+pub struct Hangup {
+    /// The connection's slot.
+    pub slot: u32,
+    /// The close code.
+    pub code: protocol::ws::CloseCode,
+    /// For people.
+    pub reason: &'static str,
+}
+
+impl Outbox {
+    /// An outbox with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { logs: vec![Vec::new()], used: 1, ..Self::default() }
+    }
+
+    /// An empty shared log, for this turn.
+    pub fn open_log(&mut self) -> LogId {
+        if self.used == self.logs.len() {
+            self.logs.push(Vec::new());
+        }
+        let id = LogId(u32::try_from(self.used).unwrap_or(NONE));
+        self.used += 1;
+        id
+    }
+
+    /// How long a log is by now.
+    #[must_use]
+    pub fn end(&self, log: LogId) -> Offset {
+        self.logs.get(log.index()).map_or(0, |bytes| offset(bytes.len()))
+    }
+
+    /// Lets `write` append to a log; returns what it appended.
+    pub fn append(&mut self, log: LogId, write: impl FnOnce(&mut Vec<u8>)) -> Range<Offset> {
+        let Some(bytes) = self.logs.get_mut(log.index()) else { return 0..0 };
+        let start = offset(bytes.len());
+        write(bytes);
+        start..offset(bytes.len())
+    }
+
+    /// Appends to the private log what is due to one connection alone.
+    pub fn send(&mut self, slot: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let range = self.append(LogId::PRIVATE, write);
+        self.push(slot, LogId::PRIVATE, range);
+    }
+
+    /// Makes a range of a log due to a connection, behind all that is due to it already.
+    pub fn push(&mut self, slot: u32, log: LogId, range: Range<Offset>) {
+        if range.is_empty() {
+            return;
+        }
+        let new = offset(self.segments.len());
+        let tail = self.touch(slot).tail;
+        match self.segments.get_mut(tail as usize) {
+            Some(last) if last.log == log && last.end == range.start => {
+                last.end = range.end;
+                return;
+            }
+            Some(last) => last.next = new,
+            None => self.touch(slot).head = new,
+        }
+        self.touch(slot).tail = new;
+        self.segments.push(Segment { log, start: range.start, end: range.end, next: NONE });
+    }
+
+    /// Puts a connection on the list of those to be flushed.
+    pub fn mark(&mut self, slot: u32) {
+        self.touch(slot);
+    }
+
+    /// Asks for a connection to be ended after what is due to it.
+    pub fn hang_up(&mut self, hangup: Hangup) {
+        self.hangups.push(hangup);
+    }
+
+    /// Takes out the connections to be ended.
+    pub fn take_hangups(&mut self) -> Vec<Hangup> {
+        core::mem::take(&mut self.hangups)
+    }
+
+    /// Whether anything waits to be flushed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.dirty.is_empty() && self.hangups.is_empty()
+    }
+
+    /// The `index`-th connection to be flushed.
+    #[must_use]
+    pub fn dirty(&self, index: usize) -> Option<u32> {
+        self.dirty.get(index).copied()
+    }
+
+    /// What is due to a connection, piece by piece, in order.
+    pub fn pieces(&self, slot: u32) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.due.get(slot as usize).map_or(NONE, |due| due.head);
+        std::iter::from_fn(move || {
+            let segment = self.segments.get(at as usize)?;
+            at = segment.next;
+            self.logs.get(segment.log.index())?.get(segment.start as usize..segment.end as usize)
+        })
+    }
+
+    /// Forgets the turn.
+    pub fn clear(&mut self) {
+        for slot in self.dirty.drain(..) {
+            if let Some(due) = self.due.get_mut(slot as usize) {
+                *due = NOTHING_DUE;
+            }
+        }
+        self.segments.clear();
+        for log in self.logs.iter_mut().take(self.used) {
+            log.clear();
+            log.shrink_to(KEEP);
+        }
+        self.used = 1;
+    }
+
+    fn touch(&mut self, slot: u32) -> &mut Due {
+        let index = slot as usize;
+        if index >= self.due.len() {
+            self.due.resize(index + 1, NOTHING_DUE);
+        }
+        if !self.due[index].dirty {
+            self.due[index].dirty = true;
+            self.dirty.push(slot);
+        }
+        &mut self.due[index]
+    }
+}
+
+fn offset(length: usize) -> Offset {
+    Offset::try_from(length).unwrap_or(Offset::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(outbox: &Outbox, slot: u32) -> String {
+        outbox.pieces(slot).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn one_log_is_shared_and_the_private_one_is_not() {
+        let mut outbox = Outbox::new();
+        let room = outbox.open_log();
+        outbox.send(7, |log| log.extend_from_slice(b"welcome "));
+        let hello = outbox.append(room, |log| log.extend_from_slice(b"hello "));
+        let world = outbox.append(room, |log| log.extend_from_slice(b"world "));
+        outbox.push(7, room, hello.clone());
+        outbox.push(3, room, hello);
+        outbox.push(3, room, world.clone());
+        outbox.push(7, room, world);
+        outbox.send(3, |log| log.extend_from_slice(b"bye"));
+
+        assert_eq!(due(&outbox, 7), "welcome |hello world ", "neighbours in a log become one piece");
+        assert_eq!(due(&outbox, 3), "hello world |bye");
+        assert_eq!((outbox.dirty(0), outbox.dirty(1), outbox.dirty(2)), (Some(7), Some(3), None));
+    }
+
+    #[test]
+    fn a_turn_leaves_nothing_behind() {
+        let mut outbox = Outbox::new();
+        let room = outbox.open_log();
+        let range = outbox.append(room, |log| log.extend_from_slice(&vec![b'x'; 2 * KEEP]));
+        outbox.push(0, room, range);
+        outbox.clear();
+
+        assert!(outbox.is_idle());
+        assert_eq!(due(&outbox, 0), "");
+        assert_eq!(outbox.open_log(), room, "the log is used again");
+        assert_eq!(outbox.end(room), 0);
+        assert!(outbox.logs[room.index()].capacity() <= KEEP, "a long page gives its memory back");
+    }
+
+    #[test]
+    fn an_empty_range_makes_nobody_dirty() {
+        let mut outbox = Outbox::new();
+        outbox.push(1, LogId::PRIVATE, 5..5);
+        assert!(outbox.is_idle());
+    }
+}

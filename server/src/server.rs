@@ -1,0 +1,305 @@
+//! The desk: the only place where the hub meets connections and the store. It reads requests, hands them to the hub,
+//! and does what the hub wants done. Must not know sockets or the poll.
+//!
+//! One input, full drain: after each call of the hub all its effects are carried out before the next.
+
+use hub::effect::{Audience, Effect};
+use hub::input::{Applied, ConnId, Dialect, Greeting, Input};
+use hub::{Hub, RoomId};
+use protocol::chat::event::{Entry, Event, Message as MessageEvent, Stored as Tick};
+use protocol::chat::id::SessionKey;
+use protocol::chat::request::Envelope;
+use protocol::chat::{id, plain, wire};
+use protocol::http::{Head, Refusal};
+use protocol::time::Millis;
+use protocol::upgrade;
+use protocol::ws::CloseCode;
+use protocol::ws::encode::{self, Opcode};
+
+use crate::clock::Clock;
+use crate::conn::outbox::{Hangup, LogId, Outbox};
+use crate::conn::{Desk, Message, Verdict};
+use crate::fan_out::FanOut;
+use crate::store::{Answer, Engine, Letter, Store};
+use crate::web;
+
+/// The subprotocol of the JSON dialect.
+pub const SUBPROTOCOL: &str = "snug.v1";
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Server<E> {
+    hub: Hub,
+    store: Store<E>,
+    /// Makes the secrets of new persons.
+    random: fn() -> [u8; 16],
+    /// Origins beside its own that the server's WebSocket may be opened from.
+    origins: Vec<String>,
+    /// By slot: how a connection is spoken to.
+    speech: Vec<Speech>,
+    rooms: FanOut,
+    effects: Vec<Effect>,
+    /// One event as text, before it is framed.
+    scratch: String,
+}
+
+/// How a connection is spoken to.
+#[derive(Clone, Copy, Debug)]
+struct Speech {
+    dialect: Dialect,
+    /// A plain connection that asked for ticks.
+    ticks: bool,
+}
+
+const V1: Speech = Speech { dialect: Dialect::V1, ticks: true };
+
+impl<E: Engine> Server<E> {
+    /// A desk before this hub and this store.
+    #[must_use]
+    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Vec<String>) -> Self {
+        Self {
+            hub,
+            store,
+            random,
+            origins,
+            speech: Vec::new(),
+            rooms: FanOut::default(),
+            effects: Vec::new(),
+            scratch: String::new(),
+        }
+    }
+
+    fn upgrade(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        head: &Head<'_>,
+        room: Option<&str>,
+        outbox: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let upgrade = upgrade::judge(head)?;
+        upgrade::check_origin(head, &self.origins)?;
+        let v1 = upgrade.protocols().any(|protocol| protocol == SUBPROTOCOL);
+        outbox.send(conn.slot, |log| upgrade.accept(v1.then_some(SUBPROTOCOL), log));
+
+        let nick = head.query("nick");
+        let greeting = Greeting {
+            dialect: if v1 { Dialect::V1 } else { Dialect::Plain },
+            nick: nick.as_deref(),
+            room,
+            last: head.query("last").and_then(|last| last.parse().ok()).unwrap_or(0),
+        };
+        let ticks = head.query("ack").is_some_and(|ack| ack == "1");
+        self.learn(conn.slot, if v1 { V1 } else { Speech { dialect: Dialect::Plain, ticks } });
+        let secret = SessionKey((self.random)());
+        self.tell_hub(now, Input::Opened { conn, secret, greeting }, outbox);
+        Ok(())
+    }
+
+    fn learn(&mut self, slot: u32, speech: Speech) {
+        let index = slot as usize;
+        if index >= self.speech.len() {
+            self.speech.resize(index + 1, V1);
+        }
+        self.speech[index] = speech;
+    }
+
+    fn speech(&self, slot: u32) -> Speech {
+        self.speech.get(slot as usize).copied().unwrap_or(V1)
+    }
+
+    /// One input, full drain.
+    fn tell_hub(&mut self, now: Millis, input: Input<'_>, outbox: &mut Outbox) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.hub.handle(now, input, &mut effects);
+        let mut hung_up = None;
+        for effect in effects.drain(..) {
+            if let Effect::Hangup { conn, .. } = &effect {
+                hung_up = Some(*conn);
+            }
+            self.carry_out(effect, outbox);
+        }
+        self.effects = effects;
+        if let Some(conn) = hung_up {
+            // For the chat it has ended, so nothing is said to it behind the close frame.
+            self.tell_hub(now, Input::Closed { conn }, outbox);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, outbox: &mut Outbox) {
+        match effect {
+            Effect::Send { to, event } => self.send(to.slot, &event, outbox),
+            Effect::Publish { room, event, except } => self.publish(room, &event, &except, outbox),
+            Effect::Deliver { room, applied, audience } => self.deliver(room, &applied, &audience, outbox),
+            Effect::Live { room, slot } => self.rooms.live_from_here(outbox, room, slot),
+            Effect::Record(record) => self.store.post(Letter::Record(record)),
+            Effect::Recall(recall) => self.store.post(Letter::Recall(recall)),
+            Effect::Hangup { conn, code, reason } => {
+                outbox.hang_up(Hangup { slot: conn.slot, code, reason });
+            }
+        }
+    }
+
+    fn send(&mut self, slot: u32, event: &Event<'_>, outbox: &mut Outbox) {
+        let speech = self.speech(slot);
+        if matches!(event, Event::Stored(_)) && !speech.ticks {
+            return;
+        }
+        let scratch = &mut self.scratch;
+        outbox.send(slot, |log| frame(speech.dialect, event, scratch, log));
+    }
+
+    fn publish(&mut self, room: RoomId, event: &Event<'_>, except: &[u32], outbox: &mut Outbox) {
+        let scratch = &mut self.scratch;
+        let range = self.rooms.append(outbox, room, |dialect, log| frame(dialect, event, scratch, log));
+        for &slot in except {
+            self.rooms.except(outbox, room, slot, range, 0..0);
+        }
+    }
+
+    fn deliver(&mut self, room: RoomId, applied: &Applied, audience: &Audience, outbox: &mut Outbox) {
+        let user = id::text(applied.entry.user);
+        let scratch = &mut self.scratch;
+        let range = self.rooms.append(outbox, room, |dialect, log| frame(dialect, &message(applied, &user, None), scratch, log));
+
+        if let Some(author) = audience.author {
+            let tick = tick(applied);
+            if !audience.author_inside {
+                self.send(author.slot, &tick, outbox);
+            } else {
+                let speech = self.speech(author.slot);
+                let scratch = &mut self.scratch;
+                let instead = match speech.ticks {
+                    true => outbox.append(LogId::PRIVATE, |log| frame(speech.dialect, &tick, scratch, log)),
+                    false => 0..0,
+                };
+                self.rooms.except(outbox, room, author.slot, range, instead);
+            }
+        }
+        if audience.twins.is_empty() {
+            return;
+        }
+        let scratch = &mut self.scratch;
+        let id = applied.entry.id.as_ref().map(id::RequestId::as_str);
+        let with_id = outbox.append(LogId::PRIVATE, |log| frame(Dialect::V1, &message(applied, &user, id), scratch, log));
+        for &slot in &audience.twins {
+            self.rooms.except(outbox, room, slot, range, with_id.clone());
+        }
+    }
+
+    fn ask(&mut self, now: Millis, conn: ConnId, text: &str, outbox: &mut Outbox) {
+        let envelope = match self.speech(conn.slot).dialect {
+            Dialect::V1 => wire::read_request(text),
+            Dialect::Plain => plain::read(text).map(|request| Envelope { id: None, request }),
+        };
+        match envelope {
+            Ok(envelope) => self.tell_hub(now, Input::Asked { conn, envelope }, outbox),
+            Err(failure) => self.send(conn.slot, &Event::Error(failure), outbox),
+        }
+    }
+}
+
+impl<E: Engine> Desk for Server<E> {
+    fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict {
+        let answer = match web::route(head) {
+            web::Route::Chat { room } => self.upgrade(now, conn, head, room.as_deref(), outbox),
+            web::Route::Page(page) => {
+                outbox.send(conn.slot, |log| page.respond(head, log));
+                return Verdict::Answered;
+            }
+            web::Route::Refused(refusal) => Err(refusal),
+        };
+        let Err(refusal) = answer else { return Verdict::Upgraded };
+        log::debug!("conn {}: refused with {}: {refusal}", conn.slot, refusal.status());
+        outbox.send(conn.slot, |log| refusal.respond(log));
+        Verdict::Answered
+    }
+
+    fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox) {
+        match message {
+            Message::Text(text) => self.ask(now, conn, text, outbox),
+            Message::Binary(_) => {
+                outbox.hang_up(Hangup {
+                    slot: conn.slot,
+                    code: CloseCode::UNSUPPORTED,
+                    reason: "only text is spoken here",
+                });
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        self.tell_hub(now, Input::Closed { conn }, outbox);
+    }
+
+    fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool {
+        while !self.rooms.is_full(outbox) {
+            let Some(answer) = self.store.next(Clock::wall) else { return false };
+            let input = match answer {
+                Answer::Applied(applied) => Input::Applied(applied),
+                Answer::Recalled(recalled) => Input::Recalled(recalled),
+                Answer::Refused { conn, id, reason } => Input::Refused { conn, id, reason },
+            };
+            self.tell_hub(now, input, outbox);
+        }
+        self.store.has_more()
+    }
+
+    fn expire(&mut self, now: Millis, outbox: &mut Outbox) {
+        if self.hub.next_deadline().is_some_and(|due| due <= now) {
+            self.tell_hub(now, Input::Tick, outbox);
+        }
+    }
+
+    fn deadline(&self) -> Option<Millis> {
+        self.hub.next_deadline()
+    }
+
+    fn fan_out(&mut self, outbox: &mut Outbox) {
+        let speech = &self.speech;
+        self.rooms.deliver(outbox, &self.hub, |slot| {
+            speech.get(slot as usize).map_or(Dialect::V1, |speech| speech.dialect)
+        });
+    }
+}
+
+
+/// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.
+fn frame(dialect: Dialect, event: &Event<'_>, scratch: &mut String, log: &mut Vec<u8>) {
+    scratch.clear();
+    let said = match dialect {
+        Dialect::Plain => plain::write(event, scratch),
+        Dialect::V1 => {
+            wire::write_event(event, scratch);
+            true
+        }
+    };
+    if said {
+        encode::frame(Opcode::Text, scratch.as_bytes(), log);
+    }
+}
+
+fn message<'a>(applied: &'a Applied, user: &'a str, id: Option<&'a str>) -> Event<'a> {
+    Event::Message(MessageEvent {
+        room: applied.room.as_str().into(),
+        entry: Entry {
+            seq: applied.entry.seq,
+            user: user.into(),
+            nick: (&*applied.entry.nick).into(),
+            text: (&*applied.entry.text).into(),
+            time: applied.entry.time,
+            kind: applied.entry.kind,
+            id: id.map(Into::into),
+        },
+    })
+}
+
+fn tick(applied: &Applied) -> Event<'_> {
+    Event::Stored(Tick {
+        id: applied.entry.id.as_ref().map(|id| id.as_str().into()),
+        room: applied.room.as_str().into(),
+        seq: applied.entry.seq,
+        time: applied.entry.time,
+        dup: applied.dup,
+    })
+}

@@ -1,0 +1,208 @@
+//! Keeps the latest entries of each room in memory. Owns them; must not know when they are asked for.
+//!
+//! When the server stops they are gone, and `welcome` says so. Numbers and epochs mean the same as on a disk.
+
+use std::collections::{HashMap, VecDeque};
+
+use hub::effect::{Range, Recall, Record};
+use hub::input::{Applied, Recalled, Refusal, Stored};
+use protocol::chat::event::{Kind, ResetReason};
+use protocol::chat::id::{Epoch, RequestId, UserId};
+use protocol::chat::name::RoomName;
+use protocol::chat::request::Since;
+
+use super::{Answer, Engine, Letter};
+
+/// How many entries a room keeps: what a screen and some scrolling show.
+const MAX_ENTRIES: usize = 256;
+
+/// How many bytes of entries a room keeps.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// How many bytes of entries one page holds at most; always one entry at least. What a page holds waits in the
+/// reader's connection, so a page is a fraction of what may wait there.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// What an entry costs beside its text and names, about.
+const ENTRY_COST: usize = 96;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Memory {
+    epoch: Epoch,
+    rooms: HashMap<RoomName<'static>, Log>,
+    /// Where the entry of a person's id is, for as long as it is kept.
+    ids: HashMap<(UserId, RequestId<'static>), (RoomName<'static>, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// The number of the newest entry.
+    last: u64,
+    /// The newest entries, with numbers up to `last` without a hole.
+    entries: VecDeque<Stored>,
+    bytes: usize,
+    topic: Box<str>,
+}
+
+impl Memory {
+    /// An empty store that begins a new life of the logs.
+    #[must_use]
+    pub fn new(epoch: Epoch) -> Self {
+        Self { epoch, rooms: HashMap::new(), ids: HashMap::new() }
+    }
+
+    fn record(&mut self, wall: u64, record: Record) -> Option<Answer> {
+        if let Some(id) = &record.id {
+            if let Some((room, seq)) = self.ids.get(&(record.user, id.clone())) {
+                return self.resent(room.clone(), *seq, record);
+            }
+        }
+        let log = self.rooms.entry(record.room.clone()).or_default();
+        log.last += 1;
+        let entry = Stored {
+            seq: log.last,
+            time: wall,
+            kind: record.kind,
+            user: record.user,
+            nick: record.nick,
+            text: record.text,
+            id: record.id,
+        };
+        if let Some(id) = &entry.id {
+            self.ids.insert((entry.user, id.clone()), (record.room.clone(), entry.seq));
+        }
+        if entry.kind == Kind::Topic {
+            log.topic = entry.text.clone();
+        }
+        for forgotten in log.keep(entry.clone()) {
+            if let Some(id) = forgotten.id {
+                self.ids.remove(&(forgotten.user, id));
+            }
+        }
+        Some(Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false }))
+    }
+
+    /// The same id came again: the first answer again, unless it was something else that was said.
+    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Option<Answer> {
+        let first = self.rooms.get(&room).and_then(|log| log.entry(seq));
+        Some(match (first, record.origin) {
+            (Some(first), origin)
+                if room == record.room && first.text == record.text && first.kind == record.kind =>
+            {
+                Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true })
+            }
+            (_, Some(conn)) => Answer::Refused { conn, id: record.id, reason: Refusal::IdConflict },
+            // Nobody is there to be told.
+            (_, None) => return None,
+        })
+    }
+
+    fn recall(&self, recall: Recall) -> Recalled {
+        let empty = Log::default();
+        let log = self.rooms.get(&recall.room).unwrap_or(&empty);
+        let latest = |count: u32| log.last.saturating_sub(u64::from(count)) + 1;
+        let mut reset = None;
+        let (from, to) = match recall.span {
+            Range::Since(Since::Last(count)) => (latest(count), log.last),
+            Range::Since(Since::After { epoch, seq }) => match self.judge(log, epoch, seq) {
+                None => (seq + 1, log.last),
+                Some(reason) => {
+                    reset = Some(reason);
+                    (latest(protocol::limits::DEFAULT_LAST), log.last)
+                }
+            },
+            Range::From(seq) => (seq, log.last),
+            Range::Before { seq, limit } => {
+                let to = seq.saturating_sub(1).min(log.last);
+                (to.saturating_sub(u64::from(limit)) + 1, to)
+            }
+        };
+        let entries = log.page(from, to);
+        let more = entries.last().is_some_and(|entry| entry.seq < to);
+        Recalled {
+            conn: recall.conn,
+            room: recall.room,
+            purpose: recall.purpose,
+            topic: log.topic.clone(),
+            first: log.first(),
+            last: log.last,
+            reset,
+            entries,
+            more,
+        }
+    }
+
+    /// Whether a position can be resumed from, and if not, why.
+    fn judge(&self, log: &Log, epoch: Epoch, seq: u64) -> Option<ResetReason> {
+        if epoch != self.epoch {
+            return Some(ResetReason::Epoch);
+        }
+        if seq > log.last {
+            return Some(ResetReason::Ahead);
+        }
+        if seq < log.last && seq + 1 < log.first() {
+            return Some(ResetReason::Gone);
+        }
+        None
+    }
+}
+
+impl Engine for Memory {
+    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
+        for letter in letters.drain(..) {
+            answers.extend(match letter {
+                Letter::Record(record) => self.record(wall, record),
+                Letter::Recall(recall) => Some(Answer::Recalled(self.recall(recall))),
+            });
+        }
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}
+
+impl Log {
+    /// The number of the oldest entry that is kept; 0 if there is none.
+    fn first(&self) -> u64 {
+        self.entries.front().map_or(0, |entry| entry.seq)
+    }
+
+    fn entry(&self, seq: u64) -> Option<&Stored> {
+        let index = usize::try_from(seq.checked_sub(self.first())?).ok()?;
+        self.entries.get(index)
+    }
+
+    /// Keeps an entry, and takes out those that it pushes over the limit.
+    fn keep(&mut self, entry: Stored) -> Vec<Stored> {
+        self.bytes += cost(&entry);
+        self.entries.push_back(entry);
+        let mut forgotten = Vec::new();
+        while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= cost(&oldest);
+            forgotten.push(oldest);
+        }
+        forgotten
+    }
+
+    /// The kept entries with numbers `from..=to`, as many as a page holds.
+    fn page(&self, from: u64, to: u64) -> Vec<Stored> {
+        let skip = usize::try_from(from.saturating_sub(self.first())).unwrap_or(usize::MAX);
+        let mut bytes = 0;
+        let mut page = Vec::new();
+        for entry in self.entries.iter().skip(skip).take_while(|entry| entry.seq <= to) {
+            bytes += cost(entry);
+            if bytes > PAGE_BYTES && !page.is_empty() {
+                break;
+            }
+            page.push(entry.clone());
+        }
+        page
+    }
+}
+
+fn cost(entry: &Stored) -> usize {
+    entry.text.len() + entry.nick.len() + entry.id.as_ref().map_or(0, |id| id.as_str().len()) + ENTRY_COST
+}

@@ -1,0 +1,95 @@
+//! Where entries are kept: a mailbox with an engine behind it. Must not know connections, frames or rooms' members.
+//!
+//! Letters go in, answers come out in the order of the letters, through the mailbox and never at once. So every engine
+//! takes one path: one that answers within the turn (memory) and one that waits for a disk on a thread of its own.
+
+mod memory;
+
+use std::collections::VecDeque;
+
+use hub::effect::{Recall, Record};
+use hub::input::{Applied, ConnId, Recalled, Refusal};
+use protocol::chat::id::{Epoch, RequestId};
+
+pub use memory::Memory;
+
+/// What is asked of the store.
+#[derive(Clone, Debug)]
+pub enum Letter {
+    /// Keep this entry, and number it.
+    Record(Record),
+    /// Find entries.
+    Recall(Recall),
+}
+
+/// What the store answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The entry is kept, as safely as this engine can.
+    Applied(Applied),
+    /// The entries that were found.
+    Recalled(Recalled),
+    /// The entry is surely not kept.
+    Refused {
+        /// Who sent it.
+        conn: ConnId,
+        /// Of the request.
+        id: Option<RequestId<'static>>,
+        /// Why not.
+        reason: Refusal,
+    },
+}
+
+/// Keeps entries.
+pub trait Engine {
+    /// Does all that `letters` ask, entries as one transaction, and answers in their order.
+    ///
+    /// A room's numbers are 1, 2, 3 … without a hole, given in the transaction. An entry whose `(user, id)` is kept
+    /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
+    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration.
+    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>);
+
+    /// The life of the logs to which the numbers given now belong.
+    fn epoch(&self) -> Epoch;
+}
+
+/// The mailbox before an engine.
+#[derive(Debug)]
+pub struct Store<E> {
+    engine: E,
+    letters: VecDeque<Letter>,
+    answers: VecDeque<Answer>,
+}
+
+impl<E: Engine> Store<E> {
+    /// A mailbox with nothing in it.
+    pub fn new(engine: E) -> Self {
+        Self { engine, letters: VecDeque::new(), answers: VecDeque::new() }
+    }
+
+    /// Puts a letter in.
+    pub fn post(&mut self, letter: Letter) {
+        self.letters.push_back(letter);
+    }
+
+    /// Takes the next answer out.
+    pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<Answer> {
+        if self.answers.is_empty() && !self.letters.is_empty() {
+            self.engine.work(wall(), &mut self.letters, &mut self.answers);
+        }
+        self.answers.pop_front()
+    }
+
+    /// Whether an answer waits, or will without anybody's doing.
+    pub fn has_more(&self) -> bool {
+        !self.answers.is_empty() || !self.letters.is_empty()
+    }
+
+    /// See [`Engine::epoch`].
+    pub fn epoch(&self) -> Epoch {
+        self.engine.epoch()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What every engine has to do. The same stories run for each.
+
+use hub::effect::{Purpose, Range, Recall, Record};
+use hub::input::{Applied, ConnId, Recalled, Refusal};
+use protocol::chat::event::{Kind, ResetReason};
+use protocol::chat::id::{Epoch, RequestId, UserId};
+use protocol::chat::name::RoomName;
+use protocol::chat::request::Since;
+
+use super::{Answer, Engine, Letter, Memory, Store};
+
+const EPOCH: Epoch = Epoch([1; 8]);
+const CONN: ConnId = ConnId { slot: 3, generation: 9 };
+const ALICE: UserId = UserId([0xa; 10]);
+const BOB: UserId = UserId([0xb; 10]);
+
+fn engines(story: impl Fn(Store<Box<dyn Engine>>)) {
+    story(Store::new(Box::new(Memory::new(EPOCH))));
+}
+
+impl Engine for Box<dyn Engine> {
+    fn work(
+        &mut self,
+        wall: u64,
+        letters: &mut std::collections::VecDeque<Letter>,
+        answers: &mut std::collections::VecDeque<Answer>,
+    ) {
+        (**self).work(wall, letters, answers);
+    }
+
+    fn epoch(&self) -> Epoch {
+        (**self).epoch()
+    }
+}
+
+fn room(name: &'static str) -> RoomName<'static> {
+    RoomName::new(name).unwrap()
+}
+
+fn say(store: &mut Store<Box<dyn Engine>>, user: UserId, id: &str, at: &'static str, text: &str) -> Answer {
+    store.post(Letter::Record(Record {
+        room: room(at),
+        user,
+        nick: "somebody".into(),
+        kind: Kind::Talk,
+        text: text.into(),
+        id: RequestId::new(id.to_owned()),
+        origin: Some(CONN),
+    }));
+    store.next(|| 1234).expect("every letter is answered")
+}
+
+fn applied(answer: Answer) -> Applied {
+    match answer {
+        Answer::Applied(applied) => applied,
+        other => panic!("not stored: {other:?}"),
+    }
+}
+
+fn recall(store: &mut Store<Box<dyn Engine>>, at: &'static str, span: Range) -> Recalled {
+    store.post(Letter::Recall(Recall {
+        conn: CONN,
+        room: room(at),
+        purpose: Purpose::Page { membership: 0 },
+        span,
+    }));
+    match store.next(|| 0) {
+        Some(Answer::Recalled(recalled)) => recalled,
+        other => panic!("not recalled: {other:?}"),
+    }
+}
+
+fn seqs(recalled: &Recalled) -> Vec<u64> {
+    recalled.entries.iter().map(|entry| entry.seq).collect()
+}
+
+#[test]
+fn every_room_counts_for_itself() {
+    engines(|mut store| {
+        assert_eq!(applied(say(&mut store, ALICE, "", "lobby", "one")).entry.seq, 1);
+        assert_eq!(applied(say(&mut store, BOB, "", "lobby", "two")).entry.seq, 2);
+        assert_eq!(applied(say(&mut store, ALICE, "", "ops", "one")).entry.seq, 1);
+    });
+}
+
+#[test]
+fn the_same_id_from_the_same_person_makes_one_entry() {
+    engines(|mut store| {
+        let first = applied(say(&mut store, ALICE, "k", "lobby", "hi"));
+        let again = applied(say(&mut store, ALICE, "k", "lobby", "hi"));
+        assert!(!first.dup && again.dup);
+        assert_eq!(first.entry, again.entry);
+
+        let other = applied(say(&mut store, BOB, "k", "lobby", "hi"));
+        assert_eq!((other.entry.seq, other.dup), (2, false), "another person's id is another id");
+
+        for (at, text) in [("lobby", "something else"), ("ops", "hi")] {
+            let answer = say(&mut store, ALICE, "k", at, text);
+            let id = RequestId::new("k");
+            assert_eq!(answer, Answer::Refused { conn: CONN, id, reason: Refusal::IdConflict });
+        }
+        assert_eq!(recall(&mut store, "lobby", Range::From(1)).last, 2);
+    });
+}
+
+#[test]
+fn a_join_brings_the_latest_or_what_was_missed() {
+    engines(|mut store| {
+        for text in ["a", "b", "c", "d", "e"] {
+            say(&mut store, ALICE, "", "lobby", text);
+        }
+        let after = |epoch, seq| Range::Since(Since::After { epoch, seq });
+        assert_eq!(seqs(&recall(&mut store, "lobby", Range::Since(Since::Last(2)))), [4, 5]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", Range::Since(Since::Last(0)))), [0_u64; 0]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", after(EPOCH, 3))), [4, 5]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", after(EPOCH, 5))), [0_u64; 0]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", after(EPOCH, 0))), [1, 2, 3, 4, 5]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", Range::Before { seq: 4, limit: 2 })), [2, 3]);
+        assert_eq!(seqs(&recall(&mut store, "lobby", Range::Before { seq: 0, limit: 2 })), [0_u64; 0]);
+
+        let ahead = recall(&mut store, "lobby", after(EPOCH, 6));
+        assert_eq!((ahead.reset, seqs(&ahead)), (Some(ResetReason::Ahead), vec![1, 2, 3, 4, 5]));
+        let stranger = recall(&mut store, "lobby", after(Epoch([2; 8]), 3));
+        assert_eq!((stranger.reset, stranger.first, stranger.last), (Some(ResetReason::Epoch), 1, 5));
+    });
+}
+
+#[test]
+fn a_room_nobody_spoke_in_is_empty() {
+    engines(|mut store| {
+        let recalled = recall(&mut store, "quiet", Range::Since(Since::Last(50)));
+        assert_eq!((recalled.first, recalled.last, recalled.more), (0, 0, false));
+        assert!(recalled.entries.is_empty() && recalled.reset.is_none() && recalled.topic.is_empty());
+    });
+}
+
+#[test]
+fn what_is_forgotten_is_said_to_be_gone() {
+    engines(|mut store| {
+        let first = applied(say(&mut store, ALICE, "k", "lobby", "the first"));
+        for _ in 0..300 {
+            say(&mut store, BOB, "", "lobby", "and more");
+        }
+        let gone = recall(&mut store, "lobby", Range::Since(Since::After { epoch: EPOCH, seq: 1 }));
+        assert_eq!(gone.reset, Some(ResetReason::Gone));
+        assert_eq!(gone.last, 301);
+        let kept = gone.first;
+        let edge = recall(&mut store, "lobby", Range::Since(Since::After { epoch: EPOCH, seq: kept - 1 }));
+        assert_eq!((edge.reset, edge.entries[0].seq), (None, kept), "the oldest that is kept is not gone");
+
+        let again = applied(say(&mut store, ALICE, "k", "lobby", "the first"));
+        assert!(again.entry.seq != first.entry.seq, "an id lives as long as its entry");
+    });
+}
+
+#[test]
+fn a_long_past_comes_in_pages() {
+    engines(|mut store| {
+        let long = "x".repeat(15_000);
+        for _ in 0..10 {
+            say(&mut store, ALICE, "", "lobby", &long);
+        }
+        let mut from = 1;
+        let mut got = Vec::new();
+        let mut pages = 0;
+        loop {
+            let page = recall(&mut store, "lobby", Range::From(from));
+            let size: usize = page.entries.iter().map(|entry| entry.text.len()).sum();
+            assert!(size <= 64 * 1024, "a page of {size} bytes");
+            got.extend(seqs(&page));
+            pages += 1;
+            from = got.last().unwrap() + 1;
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(got, (1..=10).collect::<Vec<_>>());
+        assert!(pages > 1);
+    });
+}
+
+#[test]
+fn the_topic_is_the_latest_topic() {
+    engines(|mut store| {
+        for text in ["snacks at five", "snacks at six"] {
+            store.post(Letter::Record(Record {
+                room: room("lobby"),
+                user: ALICE,
+                nick: "alice".into(),
+                kind: Kind::Topic,
+                text: text.into(),
+                id: None,
+                origin: None,
+            }));
+            applied(store.next(|| 0).unwrap());
+        }
+        assert_eq!(&*recall(&mut store, "lobby", Range::From(1)).topic, "snacks at six");
+    });
+}
