@@ -46,6 +46,20 @@ pub enum Step<'b> {
     Close(Option<CloseFrame<'b>>),
 }
 
+impl Step<'_> {
+    /// The same step, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Step<'static> {
+        match self {
+            Self::Text(text) => Step::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(bytes) => Step::Binary(Cow::Owned(bytes.into_owned())),
+            Self::Ping(bytes) => Step::Ping(Cow::Owned(bytes.into_owned())),
+            Self::Pong(bytes) => Step::Pong(Cow::Owned(bytes.into_owned())),
+            Self::Close(frame) => Step::Close(frame.map(CloseFrame::into_owned)),
+        }
+    }
+}
+
 /// Finds the steps in a stream of bytes.
 #[derive(Debug, Default)]
 pub struct Decoder {
