@@ -20,7 +20,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Display;
 
 use super::event::{Entry, ErrorCode, Event, Failure, Joined, Kind, Person, Presence, Renamed, RoomInfo};
-use super::name::{Text, is_control, is_line_break};
+use super::name::{Text, is_control, is_line_break, is_printable_ascii};
 use super::request::{Request, Since};
 use super::slash::{self, Typed};
 
@@ -186,6 +186,9 @@ impl Lines<'_> {
     /// Whatever a name or text might hold, it stays in its line. Good names and texts hold no such thing; this is for
     /// those that came another way.
     fn visible(&mut self, text: &str) {
+        if is_printable_ascii(text) {
+            return self.out.push_str(text);
+        }
         self.out.extend(text.chars().map(|c| match c {
             '\t' => c,
             _ if is_line_break(c) => ' ',
