@@ -1,1 +1,244 @@
-//! (to be written)
+//! The state of the chat as a whole, and its one door. Owns who is in which slot; what is asked is carried out in
+//! [`crate::command`], who is where is changed in [`crate::membership`]. Must not know bytes, frames or files.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use protocol::chat::event::{Event, Kind, Stored as Tick};
+use protocol::chat::id::SessionKey;
+use protocol::chat::name::{Nick, RoomName};
+use protocol::time::Millis;
+
+use crate::command;
+use crate::dense;
+use crate::effect::{Audience, Effect};
+use crate::fault::{Fault, echo};
+use crate::input::{Applied, ConnId, Dialect, Greeting, Input};
+use crate::limits::Settings;
+use crate::person::Persons;
+use crate::room::{RoomId, Rooms};
+use crate::session::{Named, Session, State, Stranger};
+use crate::tell;
+
+/// All persons, connections and rooms of one server.
+#[derive(Debug)]
+pub struct Hub {
+    pub(crate) settings: Settings,
+    /// At each connection's slot, its session.
+    pub(crate) sessions: Vec<Option<Session>>,
+    pub(crate) persons: Persons,
+    pub(crate) rooms: Rooms,
+    /// The rooms that have something to tell about comers and goers, by the time it is due.
+    pub(crate) due: BTreeSet<(Millis, RoomId)>,
+    /// How many sessions there are.
+    connections: u32,
+    /// How many joins there were. May wrap: no page is late by four billion joins.
+    pub(crate) joins: u32,
+}
+
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that were opened and not closed, named or not.
+    pub connections: u32,
+    /// Persons, each with at least one connection.
+    pub persons: u32,
+    /// Rooms with somebody in them.
+    pub rooms: u32,
+}
+
+impl Hub {
+    /// An empty chat.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            persons: Persons::new(settings.hash_seed),
+            rooms: Rooms::new(settings.hash_seed),
+            settings,
+            sessions: Vec::new(),
+            due: BTreeSet::new(),
+            connections: 0,
+            joins: 0,
+        }
+    }
+
+    /// Lets something happen. What has to be done now is appended to `effects`, in the order in which it has to be
+    /// done; the caller does all of it before the next input. Inputs about connections that are gone do nothing.
+    pub fn handle(&mut self, now: Millis, input: Input<'_>, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Opened { conn, secret, greeting } => self.opened(now, conn, secret, greeting, effects),
+            Input::Asked { conn, envelope } => command::carry_out(self, now, conn, envelope, effects),
+            Input::Closed { conn } => self.closed(now, conn),
+            Input::Applied(applied) => self.applied(applied, effects),
+            Input::Recalled(recalled) => self.recalled(recalled, effects),
+            Input::Refused { conn, id, reason } => {
+                self.send(conn, Fault::Refused(reason).event(id.as_ref()), effects);
+            }
+            Input::Tick => self.tell_presence(now, effects),
+        }
+    }
+
+    /// When [`Input::Tick`] is due next, if ever: the earliest `presence` that waits.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The slots of a room's members, sorted, those that are behind included. Empty if the room is not resident.
+    #[must_use]
+    pub fn members(&self, room: RoomId) -> &[u32] {
+        self.rooms.get(room).map_or(&[], |room| room.members.as_slice())
+    }
+
+    /// The slots of a room's members that are not live, sorted; almost always empty. What is told in the room does
+    /// not reach them until their [`Effect::Live`]. A live member that joins again is behind from then on: what was
+    /// told before in the same turn and has not yet been sent to it, the answer to its join replaces.
+    #[must_use]
+    pub fn behind(&self, room: RoomId) -> &[u32] {
+        self.rooms.get(room).map_or(&[], |room| room.behind.as_slice())
+    }
+
+    /// A room's name, folded. Empty if the room is not resident.
+    #[must_use]
+    pub fn room_name(&self, room: RoomId) -> &str {
+        self.rooms.get(room).map_or("", |room| room.name.as_str())
+    }
+
+    /// The resident room of this name, which has to be folded, as that of a [`RoomName`] is.
+    #[must_use]
+    pub fn room(&self, name: &str) -> Option<RoomId> {
+        self.rooms.find(name)
+    }
+
+    /// How much there is of everything.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            connections: self.connections,
+            persons: self.persons.len() as u32,
+            rooms: self.rooms.len() as u32,
+        }
+    }
+
+    fn opened(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        secret: SessionKey,
+        greeting: Greeting<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.evict(now, conn.slot);
+        let stranger = Stranger {
+            secret,
+            nick: greeting.nick.map(|nick| Nick::new(nick).map(Nick::into_owned)),
+            room: greeting.room.map(|room| RoomName::new(room).map(RoomName::into_owned)),
+            last: greeting.last,
+        };
+        let ConnId { slot, generation } = conn;
+        while self.sessions.len() <= slot as usize {
+            dense::push(&mut self.sessions, None);
+        }
+        let state = State::Stranger(Box::new(stranger));
+        self.sessions[slot as usize] = Some(Session { generation, dialect: greeting.dialect, state });
+        self.connections += 1;
+        if greeting.dialect == Dialect::Plain {
+            command::introduce(self, now, conn, effects);
+        }
+    }
+
+    fn closed(&mut self, now: Millis, conn: ConnId) {
+        if self.session(conn).is_some() {
+            self.evict(now, conn.slot);
+        }
+    }
+
+    /// Whoever lives in the slot leaves all its rooms, and its person if nobody else stands for it.
+    fn evict(&mut self, now: Millis, slot: u32) {
+        if self.at(slot).is_none() {
+            return;
+        }
+        self.detach(now, slot);
+        self.sessions[slot as usize] = None;
+        self.connections -= 1;
+    }
+
+    /// Not of the order of the room's size: this is the way of everything that is said.
+    fn applied(&mut self, applied: Applied, effects: &mut Vec<Effect>) {
+        let origin = applied.origin.filter(|conn| self.session(*conn).is_some());
+        let room = self.rooms.find(applied.room.as_str()).filter(|_| !applied.dup);
+        let Some(room) = room else {
+            if let Some(to) = origin {
+                effects.push(Effect::Send { to, event: tick(&applied) });
+            }
+            return;
+        };
+        if applied.entry.kind == Kind::Topic {
+            self.rooms[room].topic = applied.entry.text.clone();
+        }
+        let audience = Audience {
+            author: origin,
+            author_inside: origin.is_some_and(|conn| self.is_inside(conn.slot, room)),
+            twins: self.twins(&applied, room),
+        };
+        effects.push(Effect::Deliver { room, applied, audience });
+    }
+
+    /// The live connections of the author's person in the room, but for the one it came by.
+    fn twins(&self, applied: &Applied, room: RoomId) -> Vec<u32> {
+        let Some(person) = self.persons.by_user(applied.entry.user) else { return Vec::new() };
+        let behind = &self.rooms[room].behind;
+        let author = applied.origin.filter(|conn| self.session(*conn).is_some()).map(|conn| conn.slot);
+        let mut twins = self.slots_inside(person, room);
+        twins.retain(|slot| Some(*slot) != author && !behind.contains(*slot));
+        twins
+    }
+
+    /// The session of a connection, if it is still the tenant of its slot.
+    pub(crate) fn session(&self, conn: ConnId) -> Option<&Session> {
+        self.at(conn.slot).filter(|session| session.generation == conn.generation)
+    }
+
+    pub(crate) fn at(&self, slot: u32) -> Option<&Session> {
+        self.sessions.get(slot as usize)?.as_ref()
+    }
+
+    pub(crate) fn named(&self, slot: u32) -> Option<&Named> {
+        match &self.at(slot)?.state {
+            State::Named(named) => Some(named),
+            State::Stranger(_) => None,
+        }
+    }
+
+    pub(crate) fn named_mut(&mut self, slot: u32) -> Option<&mut Named> {
+        match &mut self.sessions.get_mut(slot as usize)?.as_mut()?.state {
+            State::Named(named) => Some(named),
+            State::Stranger(_) => None,
+        }
+    }
+
+    /// Tells one connection something, if it is still there.
+    pub(crate) fn send(&self, to: ConnId, event: Event<'static>, effects: &mut Vec<Effect>) {
+        if self.session(to).is_some() {
+            effects.push(Effect::Send { to, event });
+        }
+    }
+
+    /// Tells one slot's tenant something.
+    pub(crate) fn send_to_slot(&self, slot: u32, event: Event<'static>, effects: &mut Vec<Effect>) {
+        if let Some(session) = self.at(slot) {
+            effects.push(Effect::Send { to: ConnId { slot, generation: session.generation }, event });
+        }
+    }
+}
+
+fn tick(applied: &Applied) -> Event<'static> {
+    Event::Stored(Tick {
+        id: echo(applied.entry.id.as_ref()),
+        room: tell::owned(applied.room.as_str()),
+        seq: applied.entry.seq,
+        time: applied.entry.time,
+        dup: applied.dup,
+    })
+}

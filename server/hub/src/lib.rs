@@ -8,19 +8,39 @@
 //! What the hub does not hold: the entries. An entry that is said leaves as [`effect::Effect::Record`] and comes back,
 //! numbered, as [`input::Input::Applied`]; the past leaves as [`effect::Effect::Recall`] and comes back as
 //! [`input::Input::Recalled`]. By then the author may have left, renamed or died.
+//!
+//! Where things are, from the ground up (a file uses only what stands above it here):
+//!
+//! ```text
+//! limits    the settings, each bound with its reason        input, effect   the two ends of the door
+//! dense     tables by small number                          fault           what can be wrong with a request
+//! session   one connection: who it is, where it is          person          who exists, under which nick
+//! presence  who came and went, not yet told                 room            one room, and all rooms by name
+//! hub       the state as a whole, and the door              membership      who enters and leaves what
+//! tell      how state is put into events                    replay          the store's answers about the past
+//! command   one file for each thing that can be asked       check           what must hold at all times
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-pub mod check;
+mod check;
 mod command;
+mod dense;
 pub mod effect;
+mod fault;
 mod hub;
 pub mod input;
 pub mod limits;
+mod membership;
 mod person;
+mod presence;
+mod replay;
 mod room;
+mod session;
+mod tell;
 
-pub use hub::Hub;
+pub use hub::{Counts, Hub};
+pub use limits::Settings;
 pub use room::RoomId;

@@ -1,1 +1,58 @@
-//! (to be written)
+//! What the hub has to be told once, and every bound it keeps, each with its reason. Plain data: must not know where
+//! a setting comes from.
+
+use protocol::chat::event::Durability;
+use protocol::chat::id::Epoch;
+use protocol::limits::{MAX_MESSAGE, MAX_TEXT};
+use protocol::time::Span;
+
+/// At most one `presence` a room in this time. Short enough to look immediate, long enough that a hundred clients that
+/// come back together cost each other one event instead of a hundred.
+pub const PRESENCE_EVERY: Span = Span(250);
+
+/// The most names of comers and goers that a room keeps between two `presence` events: a whole listed room replaced by
+/// another. Beyond that only the new count is told.
+pub const MAX_CHANGES_NAMED: usize = 2 * protocol::limits::MAX_PEOPLE_LISTED;
+
+/// The most rooms that `rooms` names, the fullest ones. With the longest topics the answer is 125 KB, half of what may
+/// wait for a connection.
+pub const MAX_ROOMS_LISTED: usize = 200;
+
+/// What the hub is told at its birth.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The life of the logs that numbers belong to. Told in `welcome`.
+    pub epoch: Epoch,
+    /// What a tick means. Told in `welcome`.
+    pub durability: Durability,
+    /// The server's name and version, for people. Told in `welcome`.
+    pub version: &'static str,
+    /// What this server can do beyond the base. Told in `welcome`.
+    pub features: &'static [&'static str],
+    /// Random, and known to nobody outside, so that nobody can choose names that meet in one bucket.
+    pub hash_seed: u64,
+    /// How many rooms a `snug.v1` connection may be in; a plain one is in one. Each costs a member's place in the
+    /// room and eight bytes of the session, and makes each rename one event more.
+    pub rooms_per_connection: u32,
+    /// The longest text of an entry, in bytes. Told in `welcome`; kept by the types of `protocol`.
+    pub text: u32,
+    /// The longest message of a client, in bytes. Told in `welcome`; kept by the connection.
+    pub message: u32,
+}
+
+impl Settings {
+    /// The usual bounds. `hash_seed` has to be random outside of tests.
+    #[must_use]
+    pub fn new(epoch: Epoch, durability: Durability, version: &'static str, hash_seed: u64) -> Self {
+        Self {
+            epoch,
+            durability,
+            version,
+            features: &[],
+            hash_seed,
+            rooms_per_connection: 32,
+            text: MAX_TEXT as u32,
+            message: MAX_MESSAGE as u32,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! How the hub's state is put into events. Owns no state. Must not know what was asked.
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use protocol::chat::event::{Entry, Event, Message, Person, Presence};
+use protocol::chat::id::{self, UserId};
+use protocol::chat::name::fold;
+use protocol::limits::MAX_PEOPLE_LISTED;
+use protocol::time::Millis;
+
+use crate::effect::Effect;
+use crate::fault::echo;
+use crate::hub::Hub;
+use crate::input::Stored;
+use crate::person::PersonId;
+use crate::presence::{Change, Step};
+use crate::room::RoomId;
+
+impl Hub {
+    /// Who is in a room, by nick, told to `reader`; `None` if they are too many to list. And how many they are.
+    pub(crate) fn people(&mut self, room: RoomId, reader: UserId) -> (Option<Vec<Person<'static>>>, u32) {
+        // Who is too large a room to be listed has still told how many it has.
+        self.rooms[room].presence.listed_to(reader);
+        let count = self.rooms[room].persons;
+        if count as usize > MAX_PEOPLE_LISTED {
+            return (None, count);
+        }
+        let members = self.rooms[room].members.as_slice().iter();
+        let mut persons: Vec<PersonId> = members.filter_map(|slot| Some(self.named(*slot)?.person)).collect();
+        persons.sort_unstable();
+        persons.dedup();
+        let nick = |person: &PersonId| self.persons[*person].nick;
+        persons.sort_by(|a, b| fold(nick(a).as_str()).cmp(fold(nick(b).as_str())));
+        let people = persons.iter().map(|person| self.describe(*person)).collect();
+        (Some(people), count)
+    }
+
+    /// Tells the rooms that are due who came and went.
+    pub(crate) fn tell_presence(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        while let Some((due, room)) = self.due.first().copied() {
+            if due > now {
+                return;
+            }
+            self.due.pop_first();
+            let mut changes = self.rooms[room].presence.take(now);
+            let count = self.rooms[room].persons;
+            if count as usize > MAX_PEOPLE_LISTED {
+                changes.clear();
+            }
+            let except = self.only_comer(&changes, room);
+            let (mut entered, mut left) = (vec![], vec![]);
+            for Change { user, step, .. } in changes {
+                match step {
+                    Step::Entered => entered.extend(self.persons.by_user(user).map(|id| self.describe(id))),
+                    Step::Left(nick) => left.push(face(user, nick.as_str())),
+                }
+            }
+            let room_name = owned(self.rooms[room].name.as_str());
+            let event = Event::Presence(Presence { room: room_name, entered, left, count });
+            self.publish(room, event, except, effects);
+        }
+    }
+
+    /// Tells all in a room who came, went or renamed: also those that get pages still, who know who was there when
+    /// they joined. (Those that have not had their `joined` yet learn it from that.)
+    pub(crate) fn publish(
+        &self,
+        room: RoomId,
+        event: Event<'static>,
+        except: Vec<u32>,
+        effects: &mut Vec<Effect>,
+    ) {
+        for slot in self.rooms[room].paging.as_slice() {
+            if !except.contains(slot) {
+                self.send_to_slot(*slot, event.clone(), effects);
+            }
+        }
+        effects.push(Effect::Publish { room, event, except });
+    }
+
+    /// The slots of the only person that the changes name, if it came: it knows.
+    fn only_comer(&self, changes: &[Change], room: RoomId) -> Vec<u32> {
+        let [Change { user, step: Step::Entered, .. }] = changes else { return Vec::new() };
+        self.persons.by_user(*user).map_or_else(Vec::new, |person| self.slots_inside(person, room))
+    }
+
+    fn describe(&self, person: PersonId) -> Person<'static> {
+        let person = &self.persons[person];
+        face(person.user, person.nick.as_str())
+    }
+}
+
+/// An entry of the past as a `message` for `reader`.
+pub(crate) fn message(room: &str, stored: Stored, reader: UserId) -> Event<'static> {
+    Event::Message(Message { room: owned(room), entry: entry(stored, reader) })
+}
+
+/// An entry of the past for `reader`, who sees the `id` of its own.
+pub(crate) fn entry(stored: Stored, reader: UserId) -> Entry<'static> {
+    let Stored { seq, time, kind, user, nick, text, id } = stored;
+    Entry {
+        seq,
+        user: Cow::Owned(id::text(user)),
+        nick: Cow::Owned(nick.into_string()),
+        text: Cow::Owned(text.into_string()),
+        time,
+        kind,
+        id: if user == reader { echo(id.as_ref()) } else { None },
+    }
+}
+
+pub(crate) fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_string())
+}
+
+fn face(user: UserId, nick: &str) -> Person<'static> {
+    Person { user: Cow::Owned(id::text(user)), nick: owned(nick) }
+}
