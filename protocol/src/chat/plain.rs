@@ -57,7 +57,7 @@ pub fn write(event: &Event<'_>, out: &mut String) -> bool {
         Event::Who { room, people, count, .. } => lines.who(room, people.as_deref(), *count),
         Event::Rooms { rooms, .. } => lines.rooms(rooms),
         Event::Presence(presence) => lines.presence(presence),
-        Event::Error(failure) => lines.failure(failure),
+        Event::Error(failure) => lines.add(&["! ", failure.code.as_str(), " ", &failure.text]),
         Event::Topic { room, text } if text.is_empty() => lines.notice(&[room, " has no topic"]),
         Event::Topic { room, text } => lines.notice(&["topic of ", room, ": ", text]),
         Event::Help => slash::help(true).for_each(|command| lines.notice(&[&command.to_string()])),
@@ -155,17 +155,6 @@ impl Lines<'_> {
         }
         if !presence.left.is_empty() {
             self.notice(&[&names(&presence.left), " left"]);
-        }
-    }
-
-    fn failure(&mut self, failure: &Failure<'_>) {
-        self.add(&["! ", failure.code.as_str(), " ", &failure.text]);
-        match failure.code {
-            ErrorCode::BadNick | ErrorCode::NickTaken | ErrorCode::HelloFirst => {
-                self.notice(&["type /nick NAME to take a name"]);
-            }
-            ErrorCode::BadRoom | ErrorCode::NotInRoom => self.notice(&["type /join ROOM to go to a room"]),
-            _ => {}
         }
     }
 
