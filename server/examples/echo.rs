@@ -11,6 +11,7 @@ use protocol::time::Millis;
 use protocol::upgrade;
 use protocol::ws::encode::{self, Opcode};
 use protocol::ws::{Role, Rules};
+use server::conn::deadlines::Patience;
 use server::conn::outbox::Outbox;
 use server::conn::{Desk, Manners, Message, Verdict};
 use server::reactor::{Reactor, Settings};
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             pace: None,
             max_unsent: 2 * MAX_MESSAGE,
         },
+        patience: Patience::default(),
         per_address: None,
     };
     let outcome = Reactor::bind(&[address], settings, Echo)

@@ -146,11 +146,9 @@ pub fn parse(
         };
         let value = match flag.value {
             "" => String::new(),
-            _ => parser
-                .value()
-                .map_err(|error| hint(&error.to_string(), program))?
-                .into_string()
-                .map_err(|value| hint(&format!("--{name}: {} is not text", value.to_string_lossy()), program))?,
+            _ => parser.value().map_err(|error| hint(&error.to_string(), program))?.into_string().map_err(
+                |value| hint(&format!("--{name}: {} is not text", value.to_string_lossy()), program),
+            )?,
         };
         (flag.set)(&mut config, &value).map_err(|fault| hint(&format!("--{name}: {fault}"), program))?;
         given.push(flag.name);
@@ -160,7 +158,9 @@ pub fn parse(
         let Some(value) = environment(&variable) else { continue };
         let fault = |fault| hint(&format!("{variable}: {fault}"), program);
         match flag.adds {
-            true => value.split_whitespace().try_for_each(|one| (flag.set)(&mut config, one)).map_err(fault)?,
+            true => {
+                value.split_whitespace().try_for_each(|one| (flag.set)(&mut config, one)).map_err(fault)?
+            }
             false => (flag.set)(&mut config, &value).map_err(fault)?,
         }
     }

@@ -11,6 +11,7 @@ use protocol::limits::{MAX_FRAGMENTS, MAX_MESSAGE};
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::config::{self, Config, PORT, Wish};
+use server::conn::deadlines::Patience;
 use server::conn::{MAX_UNSENT, Manners, Pace};
 use server::logging;
 use server::reactor::{Reactor, Settings};
@@ -22,10 +23,13 @@ const CANNOT_START: u8 = 2;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    let program = arguments.next().map_or_else(|| "server".into(), |path| {
-        let path = std::path::PathBuf::from(path);
-        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-    });
+    let program = arguments.next().map_or_else(
+        || "server".into(),
+        |path| {
+            let path = std::path::PathBuf::from(path);
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        },
+    );
     match config::parse(arguments, |name| std::env::var(name).ok(), &program) {
         Ok(Wish::Run(config)) => run(config, &program),
         Ok(Wish::Tell(text)) => {
@@ -45,6 +49,7 @@ fn run(config: Config, program: &str) -> ExitCode {
             pace: Pace::per_second(config.max_rate),
             max_unsent: MAX_UNSENT,
         },
+        patience: Patience::default(),
         per_address: (config.max_connections_per_address > 0).then_some(config.max_connections_per_address),
     };
     let (Ok(epoch), Ok(seed)) = (random::<8>(), random::<8>()) else {
@@ -75,7 +80,8 @@ fn welcome(addresses: &[SocketAddr], by_cargo: bool) -> String {
         true => ("cargo run --bin server --", "cargo run --bin client"),
         false => ("server", "client"),
     };
-    let mut text = format!("Snug {}: messages are kept in memory until it stops.\n", env!("CARGO_PKG_VERSION"));
+    let mut text =
+        format!("Snug {}: messages are kept in memory until it stops.\n", env!("CARGO_PKG_VERSION"));
     let mut reachable = Vec::new();
     for address in addresses {
         text.push_str(&format!("Listening at {address}\n"));
@@ -93,7 +99,9 @@ fn welcome(addresses: &[SocketAddr], by_cargo: bool) -> String {
     }
     if network.is_empty() {
         let port = addresses.first().map_or(PORT, SocketAddr::port);
-        text.push_str("\nOnly this machine can reach it. To let everybody on the network in, start it with\n");
+        text.push_str(
+            "\nOnly this machine can reach it. To let everybody on the network in, start it with\n",
+        );
         text.push_str(&format!("    {server} --listen 0.0.0.0:{port}\n"));
     } else {
         text.push_str("\nJoin from the network:\n");

@@ -29,7 +29,7 @@ use protocol::ws::CloseCode;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
-use crate::conn::deadlines::{Deadline, Deadlines};
+use crate::conn::deadlines::{Deadline, Deadlines, Patience};
 use crate::conn::outbox::{Hangup, Outbox};
 use crate::conn::table::Table;
 use crate::conn::transport::{Transport, address_number};
@@ -57,6 +57,8 @@ const STOP_WITHIN: Span = Span(1500);
 pub struct Settings {
     /// What each connection is held to.
     pub manners: Manners,
+    /// How long each connection is waited for.
+    pub patience: Patience,
     /// How many connections one address may have; `None` for any number.
     pub per_address: Option<u32>,
 }
@@ -137,7 +139,7 @@ impl<D: Desk> Reactor<D> {
             signals,
             listeners,
             table: Table::default(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(settings.patience),
             outbox: Outbox::new(),
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
@@ -458,7 +460,11 @@ impl<D: Desk> Reactor<D> {
         self.accept_at = None;
         self.listeners.clear();
         for slot in self.table.slots() {
-            self.outbox.hang_up(Hangup { slot, code: CloseCode::RESTART, reason: "the server stops; come back" });
+            self.outbox.hang_up(Hangup {
+                slot,
+                code: CloseCode::RESTART,
+                reason: "the server stops; come back",
+            });
         }
     }
 
@@ -474,7 +480,9 @@ fn bind_fault(address: SocketAddr, error: &io::Error) -> String {
              port with --listen"
         ),
         io::ErrorKind::PermissionDenied => {
-            format!("cannot listen at {address}: ports below 1024 are not for everybody; choose a higher one with --listen")
+            format!(
+                "cannot listen at {address}: ports below 1024 are not for everybody; choose a higher one with --listen"
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
             format!("cannot listen at {address}: this machine does not have that address; see `ip addr`")

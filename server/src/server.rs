@@ -160,7 +160,9 @@ impl<E: Engine> Server<E> {
     fn deliver(&mut self, room: RoomId, applied: &Applied, audience: &Audience, outbox: &mut Outbox) {
         let user = id::text(applied.entry.user);
         let scratch = &mut self.scratch;
-        let range = self.rooms.append(outbox, room, |dialect, log| frame(dialect, &message(applied, &user, None), scratch, log));
+        let range = self.rooms.append(outbox, room, |dialect, log| {
+            frame(dialect, &message(applied, &user, None), scratch, log)
+        });
 
         if let Some(author) = audience.author {
             let tick = tick(applied);
@@ -181,7 +183,8 @@ impl<E: Engine> Server<E> {
         }
         let scratch = &mut self.scratch;
         let id = applied.entry.id.as_ref().map(id::RequestId::as_str);
-        let with_id = outbox.append(LogId::PRIVATE, |log| frame(Dialect::V1, &message(applied, &user, id), scratch, log));
+        let with_id = outbox
+            .append(LogId::PRIVATE, |log| frame(Dialect::V1, &message(applied, &user, id), scratch, log));
         for &slot in &audience.twins {
             self.rooms.except(outbox, room, slot, range, with_id.clone());
         }
@@ -262,7 +265,6 @@ impl<E: Engine> Desk for Server<E> {
         });
     }
 }
-
 
 /// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.
 fn frame(dialect: Dialect, event: &Event<'_>, scratch: &mut String, log: &mut Vec<u8>) {

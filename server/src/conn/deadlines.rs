@@ -22,19 +22,43 @@ pub enum Deadline {
 
 impl Deadline {
     const ALL: [Self; 4] = [Self::Handshake, Self::Idle, Self::Pong, Self::Close];
+}
 
-    /// How long it may take.
-    #[must_use]
-    pub const fn span(self) -> Span {
-        match self {
+/// How long each may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For [`Deadline::Handshake`].
+    pub handshake: Span,
+    /// For [`Deadline::Idle`].
+    pub idle: Span,
+    /// For [`Deadline::Pong`].
+    pub pong: Span,
+    /// For [`Deadline::Close`].
+    pub close: Span,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
             // A head is one packet. Five seconds are plenty on the worst radio link.
-            Self::Handshake => Span::secs(5),
+            handshake: Span::secs(5),
             // Home routers forget idle connections after a minute or more.
-            Self::Idle => Span::secs(30),
+            idle: Span::secs(30),
             // 75 s after its last word a silent peer is gone: long enough for two lost pings and their repetition.
-            Self::Pong => Span::secs(45),
+            pong: Span::secs(45),
             // RFC 6455 section 7.1.1: the peer should close promptly; who does not is cut off.
-            Self::Close => Span::secs(2),
+            close: Span::secs(2),
+        }
+    }
+}
+
+impl Patience {
+    const fn span(&self, deadline: Deadline) -> Span {
+        match deadline {
+            Deadline::Handshake => self.handshake,
+            Deadline::Idle => self.idle,
+            Deadline::Pong => self.pong,
+            Deadline::Close => self.close,
         }
     }
 }
@@ -62,15 +86,16 @@ struct Queue {
 pub struct Deadlines {
     links: Vec<Link>,
     queues: [Queue; Deadline::ALL.len()],
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self { links: Vec::new(), queues: [Queue { head: NONE, tail: NONE }; Deadline::ALL.len()] }
-    }
+    patience: Patience,
 }
 
 impl Deadlines {
+    /// Nobody has a deadline.
+    #[must_use]
+    pub fn new(patience: Patience) -> Self {
+        Self { links: Vec::new(), queues: [Queue { head: NONE, tail: NONE }; Deadline::ALL.len()], patience }
+    }
+
     /// Gives a connection a deadline that begins now, in place of the one it had.
     pub fn set(&mut self, slot: u32, deadline: Deadline, now: Millis) {
         self.remove(slot);
@@ -85,7 +110,8 @@ impl Deadlines {
         } else {
             self.links[before as usize].after = slot;
         }
-        self.links[index] = Link { due: now.plus(deadline.span()), before, after: NONE, queue: Some(deadline) };
+        self.links[index] =
+            Link { due: now.plus(self.patience.span(deadline)), before, after: NONE, queue: Some(deadline) };
     }
 
     /// Takes a connection's deadline away, if it has one.
@@ -136,7 +162,7 @@ mod tests {
 
     #[test]
     fn whoever_speaks_is_due_later() {
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(Patience::default());
         deadlines.set(1, Deadline::Idle, Millis(0));
         deadlines.set(2, Deadline::Idle, Millis(10));
         deadlines.set(1, Deadline::Idle, Millis(20));
@@ -151,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_connection_waits_for_one_thing_at_a_time() {
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(Patience::default());
         deadlines.set(0, Deadline::Handshake, Millis(0));
         deadlines.set(0, Deadline::Close, Millis(100));
         assert_eq!(deadlines.of(0), Some(Deadline::Close));
@@ -163,7 +189,7 @@ mod tests {
     /// Every way of taking one out of the middle, the front and the back, against a plain list.
     #[test]
     fn the_queue_is_a_queue_whatever_is_taken_out() {
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = Deadlines::new(Patience::default());
         let mut model: Vec<u32> = Vec::new();
         let mut seed = 7_u64;
         for turn in 0..5000 {

@@ -209,7 +209,8 @@ impl Conn {
         }
         let frames = self.receive_frames(now, id, input, manners, desk, outbox);
         if let Some(pace) = manners.pace {
-            self.worked_off = self.worked_off.max(micros(now)).saturating_add(pace.cost.saturating_mul(frames));
+            self.worked_off =
+                self.worked_off.max(micros(now)).saturating_add(pace.cost.saturating_mul(frames));
         }
     }
 

@@ -201,7 +201,11 @@ mod tests {
     use super::*;
 
     fn due(outbox: &Outbox, slot: u32) -> String {
-        outbox.pieces(slot).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect::<Vec<_>>().join("|")
+        outbox
+            .pieces(slot)
+            .map(|piece| String::from_utf8_lossy(piece).into_owned())
+            .collect::<Vec<_>>()
+            .join("|")
     }
 
     #[test]

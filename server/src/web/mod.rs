@@ -89,9 +89,17 @@ mod tests {
 
     #[test]
     fn everything_else_is_nowhere() {
-        for path in
-            ["/ws/", "/ws/a/b", "/x", "//", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/.git", "/index.html", "/healthz/"]
-        {
+        for path in [
+            "/ws/",
+            "/ws/a/b",
+            "/x",
+            "//",
+            "/../etc/passwd",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/.git",
+            "/index.html",
+            "/healthz/",
+        ] {
             assert_eq!(at(&format!("GET {path}")), "404", "{path}");
         }
     }
