@@ -1,8 +1,7 @@
 //! The plain dialect as people see it: what they type, what they read, and what nobody can make them believe.
 
-mod common;
+mod samples;
 
-use common::{Random, entry, nick, person, room, said, text};
 use protocol::chat::event::{
     Entry, ErrorCode, Event, Failure, Joined, Kind, Presence, Renamed, Reset, ResetReason, RoomInfo, Stored,
 };
@@ -10,6 +9,7 @@ use protocol::chat::name::{Nick, Text, is_line_break};
 use protocol::chat::plain::{read, write};
 use protocol::chat::request::{Request, Since};
 use protocol::chat::slash::{self, COMMANDS, Typed};
+use samples::{Random, entry, nick, person, room, said, text};
 
 /// What is shown of an event; nothing if this dialect says nothing of it.
 fn shown(event: &Event<'_>) -> String {

@@ -1,13 +1,13 @@
 //! `snug.v1` as it stands on the wire: what is written, what is read back, and what is said to those who get it wrong.
 
-mod common;
+mod samples;
 
-use common::{Random, enveloped, error_codes, events, requests, room, said, text};
 use protocol::chat::event::{Durability, Entry, ErrorCode, Event, Kind, ResetReason};
 use protocol::chat::id::RequestId;
 use protocol::chat::request::{Envelope, Request, Since};
 use protocol::chat::wire::{EventFault, read_event, read_request, write_event, write_request};
 use protocol::limits::{DEFAULT_LAST, MAX_TEXT};
+use samples::{Random, enveloped, error_codes, events, requests, room, said, text};
 
 fn written(envelope: &Envelope<'_>) -> String {
     let mut json = String::new();
@@ -301,7 +301,7 @@ fn what_only_the_plain_dialect_has_is_refused() {
 fn a_client_gets_along_with_a_newer_server() {
     assert_eq!(read_event(r#"{"type":"found","entries":[{"seq":1}]}"#), Ok(Event::Unknown));
     let json = r#"{"type":"message","room":"lobby","seq":1,"user":"u","nick":"bob","text":"","time":0,"kind":"edit","ref":7}"#;
-    let entry = Entry { user: "u".into(), time: 0, kind: Kind::Unknown, ..common::entry(1, "bob", "") };
+    let entry = Entry { user: "u".into(), time: 0, kind: Kind::Unknown, ..samples::entry(1, "bob", "") };
     assert_eq!(read_event(json), Ok(said(entry)));
     let Ok(Event::Error(failure)) = read_event(r#"{"type":"error","code":"too_hot","text":"x"}"#) else {
         panic!()
