@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::buffer::Place;
 use super::refusal::Refusal;
-use crate::limits::{MAX_HEADERS, MAX_TARGET};
+use crate::limits::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
 
 /// Headers that decide something here: their values must be plain ASCII, so that nothing hides in them.
 const DECISIVE: [&str; 10] = [
@@ -42,6 +42,9 @@ impl<'h> Head<'h> {
     /// # Errors
     /// The first fault found.
     pub fn parse(bytes: &'h [u8]) -> Result<Self, Refusal> {
+        if bytes.len() > MAX_HEAD {
+            return Err(Refusal::HeadTooLarge);
+        }
         let end = bytes.iter().try_fold(Place::Start, |place, byte| match place {
             Place::End => Err(Refusal::RequestLine), // the caller passed more than a head
             place => place.after(*byte),
