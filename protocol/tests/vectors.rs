@@ -150,9 +150,12 @@ fn close_codes_that_may_be_sent() {
     }
 }
 
-/// What happens, the bytes, the fault. The bytes end with the one that spoils the stream: nothing is refused later
+/// What happens, the bytes, the fault.
+type Story = (&'static str, (Rules, Vec<u8>), Violation);
+
+/// The bytes of each end with the one that spoils the stream: nothing is refused later
 /// than it could be, which the test below checks.
-fn stories() -> Vec<(&'static str, (Rules, Vec<u8>), Violation)> {
+fn stories() -> Vec<Story> {
     let server = |text| (SERVER, hex(text));
     let client = |text| (CLIENT, hex(text));
     let long_text = |length: &str, sent: usize| {

@@ -10,7 +10,8 @@ pub const CLIENT: Rules = Rules { role: Role::Client, message: 1024, fragments: 
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     assert!(digits.len() % 2 == 0, "an odd number of digits: {text}");
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(|pair| byte(pair).expect("hexadecimal")).collect()
 }
 
 /// All that came of a stream.
@@ -70,7 +71,7 @@ impl Chance {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
+        usize::try_from(self.next() % end as u64).expect("below a usize")
     }
 
     pub fn one_in(&mut self, n: usize) -> bool {
