@@ -5,6 +5,7 @@
 //! text, [`slash`] is the one table of typed commands. Nothing here knows that WebSockets exist.
 
 pub mod event;
+mod fault;
 pub mod id;
 pub mod name;
 pub mod plain;

@@ -16,12 +16,13 @@ use serde::Serialize;
 use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
-use super::event::{ErrorCode, Event, Failure};
+use super::event::{Event, Failure};
+use super::fault::Fault;
 use super::id::{Epoch, RequestId, SessionKey, text as id_text};
-use super::name::{NameFault, Nick, RoomName, Text, TextFault};
+use super::name::{Nick, RoomName, Text};
 use super::raw::{Field, Raw, RawPosition};
 use super::request::{Envelope, Request, Since};
-use crate::limits::{DEFAULT_LAST, MAX_JSON_DEPTH, MAX_REQUEST_ID};
+use crate::limits::{DEFAULT_LAST, MAX_JSON_DEPTH};
 
 /// One more than the largest number on the wire: 2^53, up to which JavaScript counts exactly.
 const NUMBER_END: u64 = 1 << 53;
@@ -245,7 +246,7 @@ impl<'a> Raw<'a> {
                 before: self.before.number("before")?.ok_or(Fault::Missing("history", "before"))?,
                 limit: saturated(self.limit.number("limit")?.unwrap_or(DEFAULT_LAST.into())),
             },
-            unknown => return Err(Fault::UnknownRequest(clipped(unknown))),
+            unknown => return Err(Fault::unknown_request(unknown)),
         })
     }
 }
@@ -343,68 +344,6 @@ impl<'a> Field<'a> {
             _ => Err(Fault::Wrong { field: "kind", wanted: "\"me\", or left out for talk" }),
         }
     }
-}
-
-/// What can be wrong with a request.
-enum Fault {
-    NotJson { line: usize, column: usize },
-    TooShort,
-    TooDeep,
-    NotAnObject,
-    Twice(&'static str),
-    NoType,
-    BadId,
-    SayWithoutId,
-    LastAndAfter,
-    Missing(&'static str, &'static str),
-    Wrong { field: &'static str, wanted: &'static str },
-    UnknownRequest(String),
-    Room(NameFault),
-    Nick(NameFault),
-    Text(TextFault),
-}
-
-impl Fault {
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::UnknownRequest(_) => ErrorCode::UnknownRequest,
-            Self::Room(_) => ErrorCode::BadRoom,
-            Self::Nick(_) => ErrorCode::BadNick,
-            Self::Text(_) => ErrorCode::BadText,
-            _ => ErrorCode::BadRequest,
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson { line, column } => write!(f, "this is not JSON (line {line}, column {column})"),
-            Self::TooShort => f.write_str("this JSON breaks off before its end"),
-            Self::TooDeep => write!(f, "this JSON is deeper than {MAX_JSON_DEPTH} levels"),
-            Self::NotAnObject => f.write_str("a request is one JSON object, as in {\"type\":\"rooms\"}"),
-            Self::Twice(field) => write!(f, "`{field}` is there twice; send it once"),
-            Self::NoType => f.write_str("a request needs a `type`, as in {\"type\":\"rooms\"}"),
-            Self::BadId => {
-                write!(f, "`id` has to be a string of 1 to {MAX_REQUEST_ID} visible ASCII characters")
-            }
-            Self::SayWithoutId => {
-                f.write_str("`say` needs an `id` of your choice, so that sending it again is safe")
-            }
-            Self::LastAndAfter => f.write_str("`join` takes `last` or `after`, not both"),
-            Self::Missing(request, field) => write!(f, "`{request}` needs a `{field}`"),
-            Self::Wrong { field, wanted } => write!(f, "`{field}` has to be {wanted}"),
-            Self::UnknownRequest(name) => write!(f, "there is no request `{name}` here"),
-            Self::Room(fault) => write!(f, "`room`: {fault}"),
-            Self::Nick(fault) => write!(f, "`nick`: {fault}"),
-            Self::Text(fault) => write!(f, "`text`: {fault}"),
-        }
-    }
-}
-
-/// So much of an unknown word as may go into a sentence.
-fn clipped(word: &str) -> String {
-    word.chars().take(32).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
 /// Whether arrays and objects are nested deeper than [`MAX_JSON_DEPTH`]. Asked before anything is read, so that depth
