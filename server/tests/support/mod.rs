@@ -1,0 +1,198 @@
+//! A real server and real clients, for the end-to-end tests. The clients are tungstenite's: another implementation
+//! of the WebSocket than the server's own.
+//!
+//! No test here asserts how long something takes. Where something must *not* come, the test asks for something else
+//! that would have come after it.
+#![allow(dead_code)] // every test file uses another part of it
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Message, WebSocket};
+
+/// So long a test waits for what must come. Far longer than it takes; only a failing test waits it out.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server process of the test's own, ended with the test.
+pub(crate) struct Server {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub(crate) address: SocketAddr,
+    pub(crate) greeting: String,
+}
+
+impl Server {
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("its output is ours"));
+        let mut greeting = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(stdout.read_line(&mut line).expect("it speaks") > 0, "it ended: {greeting}");
+            greeting.push_str(&line);
+            if let Some(address) = line.strip_prefix("Listening at ") {
+                break address.trim().parse().expect("it says where it listens");
+            }
+        };
+        Self { child, stdout, address, greeting }
+    }
+
+    /// A plain client in a room, who has been greeted.
+    pub(crate) fn plain(&self, nick: &str, room: &str) -> Client {
+        let mut client = self.connect(&format!("/ws/{room}?nick={nick}&ack=1"), None);
+        client.expect(&format!("* you are {nick}"));
+        client.expect(&format!("* you are in {room}"));
+        client
+    }
+
+    /// A `snug.v1` client that has said hello and nothing else.
+    pub(crate) fn v1(&self, nick: &str) -> Client {
+        let mut client = self.connect("/ws", Some("snug.v1"));
+        client.say(&format!(r#"{{"type":"hello","id":"h","nick":"{nick}"}}"#));
+        client.event("welcome");
+        client
+    }
+
+    /// A `snug.v1` client in a room.
+    pub(crate) fn v1_in(&self, nick: &str, room: &str) -> Client {
+        let mut client = self.v1(nick);
+        client.say(&format!(r#"{{"type":"join","id":"j","room":"{room}"}}"#));
+        client.event("joined");
+        client
+    }
+
+    pub(crate) fn connect(&self, path: &str, protocol: Option<&str>) -> Client {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a good URL");
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().expect("a token"));
+        }
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
+        let (socket, response) =
+            tungstenite::client::client_with_config(request, self.tcp(), Some(config)).expect("a handshake");
+        let chosen = response.headers().get("Sec-WebSocket-Protocol").map(|name| name.to_str().expect("ASCII"));
+        assert_eq!(chosen, protocol, "the server takes the dialect it was asked for");
+        Client { socket }
+    }
+
+    pub(crate) fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream
+    }
+
+    /// Sends bytes as they are and reads all that comes until the server hangs up.
+    pub(crate) fn raw(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = self.tcp();
+        stream.write_all(request.as_ref()).expect("it reads");
+        let mut answer = Vec::new();
+        // A reset after the answer is as good an end as any.
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Waits for its end; the exit code and what it logged.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        self.child.stderr.take().expect("its log is ours").read_to_string(&mut log).expect("text");
+        (self.child.wait().expect("it ends").code(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is what we want.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) socket: WebSocket<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).expect("it is sent");
+    }
+
+    /// The next text message. Pings and pongs are passed over.
+    pub(crate) fn next(&mut self) -> String {
+        loop {
+            match self.socket.read().expect("a message comes") {
+                Message::Text(text) => return text.to_string(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("not text: {other:?}"),
+            }
+        }
+    }
+
+    /// The next message must begin like this.
+    pub(crate) fn expect(&mut self, beginning: &str) -> String {
+        let next = self.next();
+        assert!(next.starts_with(beginning), "expected {beginning:?}, got {next:?}");
+        next
+    }
+
+    /// The next line but notices of who comes and goes, which may come at any time.
+    pub(crate) fn line(&mut self) -> String {
+        loop {
+            let next = self.next();
+            if !(next.starts_with("* ") && (next.ends_with(" entered") || next.ends_with(" left"))) {
+                return next;
+            }
+        }
+    }
+
+    /// The next event but presence, which may come at any time. It must be of this type.
+    pub(crate) fn event(&mut self, kind: &str) -> Value {
+        loop {
+            let text = self.next();
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            if value["type"] == "presence" && kind != "presence" {
+                continue;
+            }
+            assert_eq!(value["type"], kind, "{text}");
+            return value;
+        }
+    }
+
+    /// Reads to the end; how the server closed.
+    pub(crate) fn close_frame(&mut self) -> Option<CloseFrame> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Close(frame)) => return frame,
+                Ok(_) => {}
+                Err(error) => panic!("no close frame, but {error}"),
+            }
+        }
+    }
+
+    /// The code the server closed with.
+    pub(crate) fn closed_with(&mut self) -> u16 {
+        self.close_frame().map_or(1005, |frame| frame.code.into())
+    }
+}
+
+/// The bytes of a good upgrade request.
+pub(crate) fn upgrade_request(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: board\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
