@@ -51,7 +51,6 @@ impl Server {
     /// A plain client in a room, who has been greeted.
     pub(crate) fn plain(&self, nick: &str, room: &str) -> Client {
         let mut client = self.connect(&format!("/ws/{room}?nick={nick}&ack=1"), None);
-        client.expect(&format!("* you are {nick}"));
         client.expect(&format!("* you are in {room}"));
         client
     }
