@@ -22,16 +22,19 @@ pub enum Effect {
         /// What.
         event: Event<'static>,
     },
-    /// Tell all in a room something that is not kept: presence, a new nick, typing.
+    /// Tell all live members of a room something that is not kept: presence, a new nick, typing. Members that are
+    /// behind are not told; those who have to know it are sent it.
     Publish {
         /// Where.
         room: RoomId,
         /// What.
         event: Event<'static>,
-        /// Slots that are not told.
+        /// Slots that are not told, sorted.
         except: Vec<u32>,
     },
-    /// Tell all in a room an entry that is stored. [`Audience`] says who is told it otherwise.
+    /// Tell all live members of a room an entry that is new there. [`Audience`] says who is told it otherwise. Members
+    /// that are behind get it by page. (If nobody is there, or it had been stored before, there is no such effect: its
+    /// author is sent the tick.)
     Deliver {
         /// Where.
         room: RoomId,
@@ -65,11 +68,12 @@ pub enum Effect {
 /// Who is told an entry otherwise than the room. Empty for almost every entry but for its author.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    /// The author's connection: gets the tick ([`Event::Stored`]) in the entry's place. `None` if it is gone.
+    /// The author's connection: gets the tick ([`Event::Stored`]) in the entry's place, wherever it is. A member that is
+    /// behind gets the tick now and the entry by page. `None` if the connection is gone.
     pub author: Option<ConnId>,
-    /// Whether the author's connection is (still) in the room. If not, the tick goes to it all the same.
+    /// Whether the author's connection is (still) a member of the room, live or behind: has to be skipped there.
     pub author_inside: bool,
-    /// The author's other connections in this room: get the entry with its `id`.
+    /// The author's other connections that are live in this room, sorted: get the entry with its `id`.
     pub twins: Vec<u32>,
 }
 

@@ -180,18 +180,21 @@ impl Hub {
         let audience = Audience {
             author: origin,
             author_inside: origin.is_some_and(|conn| self.is_inside(conn.slot, room)),
-            twins: self.twins(&applied, room),
+            twins: self.twins(&applied, origin, room),
         };
         effects.push(Effect::Deliver { room, applied, audience });
     }
 
-    /// The live connections of the author's person in the room, but for the one it came by.
-    fn twins(&self, applied: &Applied, room: RoomId) -> Vec<u32> {
+    /// The live connections of the author's person in the room, but for the one it came by (`origin`, if it lives).
+    fn twins(&self, applied: &Applied, origin: Option<ConnId>, room: RoomId) -> Vec<u32> {
         let Some(person) = self.persons.by_user(applied.entry.user) else { return Vec::new() };
         let behind = &self.rooms[room].behind;
-        let author = applied.origin.filter(|conn| self.session(*conn).is_some()).map(|conn| conn.slot);
-        let mut twins = self.slots_inside(person, room);
-        twins.retain(|slot| Some(*slot) != author && !behind.contains(*slot));
+        let is_twin = |slot: &u32| {
+            let is_author = origin.is_some_and(|author| author.slot == *slot);
+            !is_author && self.is_inside(*slot, room) && !behind.contains(*slot)
+        };
+        let mut twins: Vec<u32> = self.connections_of(person).filter(is_twin).collect();
+        twins.sort_unstable();
         twins
     }
 

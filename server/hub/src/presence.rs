@@ -6,6 +6,7 @@
 //! by it: better "left" about somebody one never saw than a ghost in somebody's list.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use protocol::chat::id::UserId;
 use protocol::time::Millis;
@@ -90,14 +91,16 @@ impl Presence {
         &self.changes
     }
 
-    /// Takes all changes, to be told now; none if they were too many to name.
-    pub(crate) fn take(&mut self, now: Millis) -> Vec<Change> {
-        let mut changes = core::mem::take(&mut self.changes);
-        if self.crowded {
-            changes.clear();
-        }
-        *self = Self { last: Some(now), ..Self::default() };
-        changes
+    /// Takes all changes; none if they were too many to name.
+    pub(crate) fn take(&mut self) -> Vec<Change> {
+        self.due = None;
+        self.crowded = false;
+        mem::take(&mut self.changes)
+    }
+
+    /// What was taken is told now, so that the next time has to wait.
+    pub(crate) fn told(&mut self, now: Millis) {
+        self.last = Some(now);
     }
 
     fn place(&self, user: UserId) -> Option<usize> {
@@ -127,7 +130,7 @@ mod tests {
     }
 
     fn told(presence: &mut Presence) -> Vec<(UserId, Step)> {
-        presence.take(Millis(0)).into_iter().map(|change| (change.user, change.step)).collect()
+        presence.take().into_iter().map(|change| (change.user, change.step)).collect()
     }
 
     #[test]
@@ -191,13 +194,15 @@ mod tests {
         assert_eq!(due(&mut presence, 900), None);
         presence.entered(ANNA, nick("anna"));
         assert_eq!(due(&mut presence, 1000), Some(Millis(1000)));
-        presence.take(Millis(1000));
+        presence.take();
+        presence.told(Millis(1000));
         assert_eq!(due(&mut presence, 1000), None);
         presence.entered(BOB, nick("bob"));
         assert_eq!(due(&mut presence, 1001), Some(Millis(1250)));
         presence.left(ANNA, nick("anna"));
         assert_eq!(due(&mut presence, 1200), Some(Millis(1250)), "what waits does not wait longer");
-        presence.take(Millis(1250));
+        presence.take();
+        presence.told(Millis(1250));
         presence.entered(ANNA, nick("anna"));
         assert_eq!(due(&mut presence, 2000), Some(Millis(2000)));
     }

@@ -45,12 +45,17 @@ impl Hub {
                 return;
             }
             self.due.pop_first();
-            let mut changes = self.rooms[room].presence.take(now);
+            let mut changes = self.rooms[room].presence.take();
             let count = self.rooms[room].persons;
             if count as usize > MAX_PEOPLE_LISTED {
                 changes.clear();
             }
             let except = self.only_comer(&changes, room);
+            if except == self.members(room) {
+                // Somebody has come to an empty room. Nobody hears of it, and who comes next need not wait.
+                continue;
+            }
+            self.rooms[room].presence.told(now);
             let (mut entered, mut left) = (vec![], vec![]);
             for Change { user, step, .. } in changes {
                 match step {

@@ -27,34 +27,35 @@ pub(super) fn hello(
     }
     let Some(stranger) = stranger(ask) else { return Ok(()) };
     let key = session.unwrap_or(stranger.secret);
-    let user = key.user();
-    let person = match ask.hub.persons.by_user(user) {
-        Some(person) => person,
-        None => {
-            let nick = choose(ask.hub, stranger, nick.as_ref(), user)?;
-            ask.hub.persons.insert(user, nick)
-        }
-    };
+    let person = person(ask, key, nick.as_ref())?;
     settle(ask, person, Some(key))
 }
 
-/// A plain connection becomes a person of its own, under `nick`, or that of its first request line, or a guest's.
+/// A plain connection becomes a person of its own, under `nick`, or that of its first request line, or a guest's. It
+/// is told which, unless it has just named it in that line: then it is in its room without further words.
 pub(super) fn introduce(ask: &mut Ask<'_>, nick: Option<&Nick<'_>>) -> Result<(), Fault> {
     let Some(stranger) = stranger(ask) else { return Ok(()) };
-    let user = stranger.secret.user();
-    let nick = choose(ask.hub, stranger, nick, user)?;
-    let person = ask.hub.persons.insert(user, nick);
-    settle(ask, person, None)
+    let key = stranger.secret;
+    let is_expected = nick.is_none() && stranger.nick.is_some();
+    let person = person(ask, key, nick)?;
+    settle(ask, person, (!is_expected).then_some(key))
+}
+
+/// The person that has this key, or a new one.
+fn person(ask: &mut Ask<'_>, key: SessionKey, nick: Option<&Nick<'_>>) -> Result<PersonId, Fault> {
+    let user = key.user();
+    if let Some(person) = ask.hub.persons.by_user(user) {
+        return Ok(person);
+    }
+    let nick = choose(ask, nick, user)?;
+    Ok(ask.hub.persons.insert(user, nick))
 }
 
 /// The nick of a new person: the one it asks for now, or the one of its first request line, or a guest's.
-fn choose(
-    hub: &Hub,
-    stranger: &Stranger,
-    asked: Option<&Nick<'_>>,
-    user: UserId,
-) -> Result<ShortNick, Fault> {
-    let wanted = match (asked, &stranger.nick) {
+fn choose(ask: &Ask<'_>, asked: Option<&Nick<'_>>, user: UserId) -> Result<ShortNick, Fault> {
+    let hub = &*ask.hub;
+    let greeted = stranger(ask).and_then(|stranger| stranger.nick.as_ref());
+    let wanted = match (asked, greeted) {
         (Some(nick), _) | (None, Some(Ok(nick))) => nick.borrow(),
         (None, Some(Err(fault))) => return Err(Fault::BadNick(*fault)),
         (None, None) => return Ok(guest_nick(hub, user)),
@@ -80,8 +81,7 @@ fn guest_nick(hub: &Hub, user: UserId) -> ShortNick {
     (&nick).into()
 }
 
-/// The connection is somebody from now on. It is welcomed if it showed or got a `key`, and joins the room of its
-/// path.
+/// The connection is somebody from now on. With a `key` it is welcomed. Then it joins the room of its path.
 fn settle(ask: &mut Ask<'_>, person: PersonId, key: Option<SessionKey>) -> Result<(), Fault> {
     let Some(Stranger { room, last, .. }) = stranger(ask) else { return Ok(()) };
     let (room, last) = (room.clone(), *last);

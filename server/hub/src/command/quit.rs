@@ -10,6 +10,6 @@ pub(super) fn quit(ask: &mut Ask<'_>) -> Result<(), Fault> {
     if !ask.is_plain() {
         ask.person()?;
     }
-    ask.effects.push(Effect::Hangup { conn: ask.conn, code: CloseCode(1000), reason: "bye" });
+    ask.effects.push(Effect::Hangup { conn: ask.conn, code: CloseCode::NORMAL, reason: "bye" });
     Ok(())
 }

@@ -1,0 +1,196 @@
+//! Entering and leaving rooms, and catching up on what was said there. The notation is that of `common/teller.rs`.
+
+mod common;
+
+use common::teller::story;
+
+#[test]
+fn a_plain_connection_is_in_one_room() {
+    story(
+        "
+        alice opens plain lobby nick=alice
+        alice < joined lobby: alice; last 0
+        bob opens plain lobby nick=bob
+        bob < joined lobby: alice bob; last 0
+        alice < lobby: bob entered, 2 here
+        250 ms pass
+        bob > join ops
+        bob < joined ops: bob; last 0
+        alice < lobby: bob left, 1 here
+        bob > say: anybody?
+        bob < stored ops 1
+        bob > leave
+        bob < left ops
+        bob > say: nobody
+        bob < error not_in_room: you are in no room; type /join ROOM first
+        bob > who lobby
+        bob < error not_in_room: you are not in lobby; type /join lobby first
+        ",
+    );
+}
+
+#[test]
+fn rooms_have_a_limit() {
+    story(
+        "
+        alice opens v1 r1
+        alice > hello alice
+        alice < you are alice
+        alice < joined r1: alice; last 0
+        alice > join r2
+        alice < joined r2: alice; last 0
+        alice > join r3
+        alice < joined r3: alice; last 0
+        alice > join r4 #4
+        alice < error too_many_rooms: one connection can be in 3 rooms; type /leave to leave one first #4
+        alice > leave r2
+        alice < left r2
+        alice > join r4
+        alice < joined r4: alice; last 0
+        alice > rooms
+        alice < rooms: r1 1, r3 1, r4 1
+        alice > say r2: ?
+        alice < error not_in_room: you are not in r2; type /join r2 first
+        ",
+    );
+}
+
+#[test]
+fn what_was_missed_is_told_page_by_page() {
+    story(
+        "
+        alice opens v1 lobby
+        alice > hello alice key=1
+        alice < you are alice
+        alice < joined lobby: alice; last 0
+        alice > say lobby: one #1
+        alice < stored lobby 1 #1
+        alice > say lobby: two
+        alice < stored lobby 2
+        alice > say lobby: three #3
+        alice < stored lobby 3 #3
+        alice > topic lobby: numbers
+        alice < stored lobby 4
+        alice > say lobby: five
+        alice < stored lobby 5
+
+        bob opens v1
+        bob > hello bob
+        bob < you are bob
+        bob > join lobby last 4 #j
+        bob < joined lobby: alice bob; last 5; about numbers #j
+        bob < lobby 2 alice: two
+        bob < lobby 3 alice: three
+        bob < lobby 4 topic by alice: numbers
+        bob < lobby 5 alice: five
+        alice < lobby: bob entered, 2 here
+
+        -- She sees the ids of her own.
+        phone opens v1
+        phone > hello key=1
+        phone < you are alice
+        phone > join lobby after 2
+        phone < joined lobby: alice bob; last 5; about numbers
+        phone < lobby 3 alice: three #3
+        phone < lobby 4 topic by alice: numbers
+        phone < lobby 5 alice: five
+        phone > history lobby before 3 #h
+        phone < history lobby: 1 alice: one #1, 2 alice: two #h
+        phone > history ops before 3
+        phone < error not_in_room: you are not in ops; type /join ops first
+        ",
+    );
+}
+
+#[test]
+fn a_position_that_is_of_no_use_is_reset() {
+    story(
+        "
+        alice opens v1 lobby
+        alice > hello alice
+        alice < you are alice
+        alice < joined lobby: alice; last 0
+        alice > say lobby: one
+        alice < stored lobby 1
+        alice > join lobby after 7
+        alice < joined lobby: alice; last 1
+        alice < reset lobby: Ahead, last 1
+        alice < lobby 1 alice: one
+        ",
+    );
+}
+
+#[test]
+fn what_is_said_while_one_is_behind_comes_by_page() {
+    story(
+        "
+        alice opens v1 lobby
+        alice > hello alice
+        alice < you are alice
+        alice < joined lobby: alice; last 0
+        alice > say lobby: one
+        alice < stored lobby 1
+        alice > say lobby: two
+        alice < stored lobby 2
+        alice > say lobby: three
+        alice < stored lobby 3
+        the store is slow
+        bob opens v1 lobby last=9
+        bob > hello bob
+        bob < you are bob
+        alice < lobby: bob entered, 2 here
+        alice > say lobby: four
+        bob > say lobby: five #b
+        the store answers 1
+        bob < joined lobby: alice bob; last 3
+        bob < lobby 1 alice: one
+        bob < lobby 2 alice: two
+
+        -- Bob is behind. Alice's news does not reach him yet, his own tick does.
+        the store answers 2
+        alice < stored lobby 4
+        bob < stored lobby 5 #b
+        alice < lobby 5 bob: five
+        alice > nick ally
+        alice < you are now ally
+        bob < lobby: alice is now ally
+        the store answers 1
+        bob < lobby 3 alice: three
+        bob < lobby 4 alice: four
+        the store answers 1
+        bob < lobby 5 bob: five #b
+
+        -- Now he is live.
+        alice > say lobby: six
+        the store answers 1
+        alice < stored lobby 6
+        bob < lobby 6 ally: six
+        ",
+    );
+}
+
+#[test]
+fn a_late_page_does_not_serve_a_later_join() {
+    story(
+        "
+        alice opens v1 lobby
+        alice > hello alice
+        alice < you are alice
+        alice < joined lobby: alice; last 0
+        the store is slow
+        alice > leave lobby
+        alice < left lobby
+        alice > join lobby #first
+        alice > leave lobby
+        alice < left lobby
+        alice > join lobby #second
+        the store answers 1
+        the store answers 1
+        alice < joined lobby: alice; last 0 #second
+        alice > join lobby #third
+        alice > join lobby #fourth
+        the store answers 2
+        alice < joined lobby: alice; last 0 #fourth
+        ",
+    );
+}
