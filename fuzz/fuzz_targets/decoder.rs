@@ -1,0 +1,4 @@
+//! See `fuzz::decoder`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::decoder::check);
