@@ -156,13 +156,12 @@ pub fn parse(
     for flag in FLAGS.iter().filter(|flag| !given.contains(&flag.name)) {
         let variable = variable(flag);
         let Some(value) = environment(&variable) else { continue };
-        let fault = |fault| hint(&format!("{variable}: {fault}"), program);
-        match flag.adds {
-            true => {
-                value.split_whitespace().try_for_each(|one| (flag.set)(&mut config, one)).map_err(fault)?
-            }
-            false => (flag.set)(&mut config, &value).map_err(fault)?,
-        }
+        let mut set = |value: &str| (flag.set)(&mut config, value);
+        let outcome = match flag.adds {
+            true => value.split_whitespace().try_for_each(&mut set),
+            false => set(&value),
+        };
+        outcome.map_err(|fault| hint(&format!("{variable}: {fault}"), program))?;
     }
     if config.listen.is_empty() {
         config.listen = Config::default().listen;

@@ -161,7 +161,7 @@ impl<E: Engine> Server<E> {
         let user = id::text(applied.entry.user);
         let scratch = &mut self.scratch;
         let range = self.rooms.append(outbox, room, |dialect, log| {
-            frame(dialect, &message(applied, &user, None), scratch, log)
+            frame(dialect, &message(applied, &user, None), scratch, log);
         });
 
         if let Some(author) = audience.author {

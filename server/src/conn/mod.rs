@@ -122,6 +122,11 @@ pub struct Conn {
     dead: bool,
 }
 
+/// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
+/// socket.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(size_of::<Conn>() <= 96);
+
 #[derive(Debug)]
 enum Phase {
     Head(Box<HeadBuffer>),
@@ -338,6 +343,7 @@ impl Conn {
         if self.write_unsent().is_err() {
             return Flushed::Broken;
         }
+        trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
         if self.unsent_len() > manners.max_unsent {
             return Flushed::OverBudget;
         }

@@ -85,15 +85,3 @@ impl Table {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// In a release build: debug builds of mio add a selector id to every socket.
-    #[test]
-    fn a_connection_is_small() {
-        let size = size_of::<Conn>();
-        assert!(size <= 96 || cfg!(debug_assertions) && size <= 104, "a connection has {size} bytes");
-    }
-}
