@@ -4,6 +4,7 @@
 //! mod`, a row in [`TARGETS`], two lines in `fuzz_targets/`, an entry in Cargo.toml, and a few seeds in `corpus/`.
 
 pub mod chance;
+pub mod chat;
 pub mod decoder;
 pub mod head;
 pub mod versus_tungstenite;
@@ -12,8 +13,13 @@ pub mod versus_tungstenite;
 pub type Check = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: &[(&str, Check)] =
-    &[("decoder", decoder::check), ("head", head::check), ("versus_tungstenite", versus_tungstenite::check)];
+pub const TARGETS: &[(&str, Check)] = &[
+    ("chat_json", chat::check_json),
+    ("chat_plain", chat::check_plain),
+    ("decoder", decoder::check),
+    ("head", head::check),
+    ("versus_tungstenite", versus_tungstenite::check),
+];
 
 /// Makes a fuzz target of a check. Without cargo-fuzz there is nothing that could drive it.
 #[macro_export]

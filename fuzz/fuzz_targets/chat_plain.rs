@@ -1,0 +1,4 @@
+//! See `fuzz::chat`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::chat::check_plain);
