@@ -21,8 +21,8 @@ use std::time::Duration;
 use hub::input::ConnId;
 use log::{debug, info, trace, warn};
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::net::TcpStream;
+use mio::{Events, Poll};
 use protocol::http::Refusal;
 use protocol::time::{Millis, Span};
 use protocol::ws::CloseCode;
@@ -34,20 +34,16 @@ use crate::conn::outbox::{Hangup, Outbox};
 use crate::conn::table::Table;
 use crate::conn::transport::{Transport, address_number};
 use crate::conn::{Desk, Flushed, Manners, Waits};
+use crate::listeners::Listeners;
 use crate::signal::StopSignals;
+use crate::source::Source;
 
 /// The one read buffer of the loop, and so the most that one connection may read in one turn. Large enough that a
 /// busy sender's messages share system calls, small enough that a hundred busy senders take turns quickly.
 const SCRATCH: usize = 64 * 1024;
 
-/// How many connections are accepted in one turn: a herd that comes back must not starve those who are there.
-const ACCEPTS_PER_TURN: usize = 64;
-
 /// How many events the kernel tells at once. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// After running out of file descriptors, try to accept again this much later (or when one was freed).
-const ACCEPT_RETRY: Span = Span(250);
 
 /// From SIGTERM to the end, at most.
 const STOP_WITHIN: Span = Span(1500);
@@ -70,7 +66,7 @@ pub struct Reactor<D> {
     clock: Clock,
     settings: Settings,
     signals: StopSignals,
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     table: Table,
     deadlines: Deadlines,
     outbox: Outbox,
@@ -79,8 +75,6 @@ pub struct Reactor<D> {
     again: Vec<ConnId>,
     /// Connections that sent faster than they may, and when they are read again.
     paused: BTreeSet<(Millis, u32, u32)>,
-    /// When to accept again, if something was left in the backlog.
-    accept_at: Option<Millis>,
     /// Connections that were given up during the flush; the desk hears of it when nothing is written any more.
     given_up: Vec<u32>,
     /// The desk has mail left.
@@ -88,31 +82,6 @@ pub struct Reactor<D> {
     /// When to give up waiting for the last connections to close.
     stop_at: Option<Millis>,
     desk: D,
-}
-
-/// What an event is about.
-enum Source {
-    Signals,
-    Listener(usize),
-    Conn(u32),
-}
-
-const SIGNALS: Token = Token(0);
-const FIRST_LISTENER: usize = 1;
-const FIRST_CONN: usize = 64;
-
-impl From<Token> for Source {
-    fn from(token: Token) -> Self {
-        match token.0 {
-            0 => Self::Signals,
-            listener @ FIRST_LISTENER..FIRST_CONN => Self::Listener(listener - FIRST_LISTENER),
-            conn => Self::Conn(u32::try_from(conn - FIRST_CONN).unwrap_or(u32::MAX)),
-        }
-    }
-}
-
-fn conn_token(slot: u32) -> Token {
-    Token(FIRST_CONN + slot as usize)
 }
 
 impl<D: Desk> Reactor<D> {
@@ -123,15 +92,8 @@ impl<D: Desk> Reactor<D> {
     pub fn bind(addresses: &[SocketAddr], settings: Settings, desk: D) -> Result<Self, String> {
         let fault = |error: io::Error| format!("cannot start the event loop: {error}");
         let poll = Poll::new().map_err(fault)?;
-        let signals = StopSignals::catch(poll.registry(), SIGNALS).map_err(fault)?;
-        let mut listeners = Vec::new();
-        // Sixty-three listeners are more than any machine has addresses worth naming.
-        for (index, address) in addresses.iter().take(FIRST_CONN - FIRST_LISTENER).enumerate() {
-            let mut listener = TcpListener::bind(*address).map_err(|error| bind_fault(*address, &error))?;
-            let token = Token(FIRST_LISTENER + index);
-            poll.registry().register(&mut listener, token, Interest::READABLE).map_err(fault)?;
-            listeners.push(listener);
-        }
+        let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
+        let listeners = Listeners::bind(poll.registry(), addresses, |index| Source::Listener(index).token())?;
         Ok(Self {
             poll,
             clock: Clock::start(),
@@ -144,7 +106,6 @@ impl<D: Desk> Reactor<D> {
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
             paused: BTreeSet::new(),
-            accept_at: None,
             given_up: Vec::new(),
             mail_left: false,
             stop_at: None,
@@ -154,7 +115,7 @@ impl<D: Desk> Reactor<D> {
 
     /// Where it listens: what the kernel made of port 0.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok())
+        self.listeners.addresses()
     }
 
     /// Runs until it is told to stop and has stopped.
@@ -185,7 +146,9 @@ impl<D: Desk> Reactor<D> {
         for id in again {
             self.read_again(now, id);
         }
-        self.accept_if_due(now);
+        for (stream, address) in self.listeners.accept_again(now) {
+            self.greet(now, stream, address);
+        }
 
         self.mail_left = self.desk.mail(now, &mut self.outbox);
 
@@ -203,7 +166,8 @@ impl<D: Desk> Reactor<D> {
             return Some(Duration::ZERO);
         }
         let paused = self.paused.first().map(|(until, ..)| *until);
-        let next = [self.deadlines.next(), self.desk.deadline(), self.accept_at, self.stop_at, paused];
+        let next =
+            [self.deadlines.next(), self.desk.deadline(), self.listeners.deadline(), self.stop_at, paused];
         let next = next.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.since(self.clock.now()).0))
     }
@@ -215,7 +179,11 @@ impl<D: Desk> Reactor<D> {
                     self.stop(now);
                 }
             }
-            Source::Listener(index) => self.accept(now, index),
+            Source::Listener(index) => {
+                for (stream, address) in self.listeners.accept(now, index) {
+                    self.greet(now, stream, address);
+                }
+            }
             Source::Conn(slot) => {
                 let Some((_, conn)) = self.table.conn(slot) else { return };
                 if event.is_writable() {
@@ -229,39 +197,6 @@ impl<D: Desk> Reactor<D> {
                 }
             }
         }
-    }
-
-    // ---- accept ----
-
-    fn accept_if_due(&mut self, now: Millis) {
-        if self.accept_at.is_none_or(|at| at > now) {
-            return;
-        }
-        self.accept_at = None;
-        for index in 0..self.listeners.len() {
-            self.accept(now, index);
-        }
-    }
-
-    fn accept(&mut self, now: Millis, index: usize) {
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = self.listeners.get(index) else { return };
-            match listener.accept() {
-                Ok((stream, address)) => self.greet(now, stream, address),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return,
-                    // The caller was gone before we came to the door.
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
-                    _ => {
-                        warn!("cannot accept: {error}; trying again in {} ms", ACCEPT_RETRY.0);
-                        self.accept_at = Some(now.plus(ACCEPT_RETRY));
-                        return;
-                    }
-                },
-            }
-        }
-        // The edge is used up; what is still in the backlog waits for the next turn.
-        self.accept_at = Some(now);
     }
 
     fn greet(&mut self, now: Millis, mut stream: TcpStream, address: SocketAddr) {
@@ -278,7 +213,7 @@ impl<D: Desk> Reactor<D> {
         drop(stream.set_nodelay(true));
         let slot = self.table.insert(Transport::Plain(stream), number);
         let Some((_, conn)) = self.table.conn(slot) else { return };
-        if let Err(error) = conn.register(self.poll.registry(), conn_token(slot)) {
+        if let Err(error) = conn.register(self.poll.registry(), Source::Conn(slot).token()) {
             warn!("cannot watch a new connection: {error}");
             self.table.bury(slot);
             return;
@@ -286,8 +221,6 @@ impl<D: Desk> Reactor<D> {
         debug!("conn {slot}: accepted");
         self.deadlines.set(slot, Deadline::Handshake, now);
     }
-
-    // ---- read ----
 
     fn read_again(&mut self, now: Millis, id: ConnId) {
         if self.table.conn(id.slot).is_some_and(|(now_there, _)| now_there == id) {
@@ -351,8 +284,6 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    // ---- expire ----
-
     fn expire(&mut self, now: Millis) {
         while let Some(&(until, slot, generation)) = self.paused.first() {
             if until > now {
@@ -406,8 +337,6 @@ impl<D: Desk> Reactor<D> {
         self.wait_for(now, hangup.slot, Waits::ForEnd);
     }
 
-    // ---- flush and reap ----
-
     fn flush(&mut self, now: Millis) {
         let mut index = 0;
         while let Some(slot) = self.outbox.dirty(index) {
@@ -444,12 +373,10 @@ impl<D: Desk> Reactor<D> {
             self.table.free(slot);
             freed = true;
         }
-        if freed && self.accept_at.is_some() {
-            self.accept_at = Some(now);
+        if freed {
+            self.listeners.one_was_freed(now);
         }
     }
-
-    // ---- stop ----
 
     fn stop(&mut self, now: Millis) {
         if self.stop_at.is_some() {
@@ -457,8 +384,7 @@ impl<D: Desk> Reactor<D> {
         }
         info!("stopping: {} connections are told to come back later", self.table.len());
         self.stop_at = Some(now.plus(STOP_WITHIN));
-        self.accept_at = None;
-        self.listeners.clear();
+        self.listeners.close();
         for slot in self.table.slots() {
             self.outbox.hang_up(Hangup {
                 slot,
@@ -470,23 +396,5 @@ impl<D: Desk> Reactor<D> {
 
     fn has_stopped(&self) -> bool {
         self.stop_at.is_some() && self.table.is_empty()
-    }
-}
-
-fn bind_fault(address: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "cannot listen at {address}: something listens there already (another Snug?); stop it or choose another \
-             port with --listen"
-        ),
-        io::ErrorKind::PermissionDenied => {
-            format!(
-                "cannot listen at {address}: ports below 1024 are not for everybody; choose a higher one with --listen"
-            )
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("cannot listen at {address}: this machine does not have that address; see `ip addr`")
-        }
-        _ => format!("cannot listen at {address}: {error}"),
     }
 }

@@ -10,11 +10,14 @@
 //! and what could not be sent at once is freed when it is sent.
 
 pub mod deadlines;
+mod desk;
+mod manners;
 pub mod outbox;
 pub mod table;
 pub mod transport;
+mod unsent;
 
-use std::io::{self, IoSlice};
+use std::io;
 
 use hub::input::ConnId;
 use log::{debug, trace};
@@ -22,98 +25,26 @@ use mio::{Registry, Token};
 use protocol::http::{Head, HeadBuffer, Refusal};
 use protocol::time::{Millis, Span};
 use protocol::ws::encode::{self, Opcode};
-use protocol::ws::{CloseCode, CloseFrame, Closing, Decoder, Reply, Rules, Step, Violation};
+use protocol::ws::{CloseCode, CloseFrame, Closing, Decoder, Reply, Step, Violation};
 
 use self::outbox::{Hangup, Outbox};
 use self::transport::Transport;
+use self::unsent::Unsent;
 
-/// How many bytes one connection may keep unsent. A reader that is behind by more is not reading.
-pub const MAX_UNSENT: usize = 256 * 1024;
-
-/// What a connection's messages mean. The chat is one desk, the conformance echo another.
-pub trait Desk {
-    /// A whole request head has come. The desk sends its answer through `outbox`.
-    fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict;
-
-    /// A message has come.
-    fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox);
-
-    /// An upgraded connection has ended. Nothing may be sent to it any more.
-    fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
-
-    /// Takes in what workers have answered. True if some is left for the next turn.
-    fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool;
-
-    /// Does what is due.
-    fn expire(&mut self, now: Millis, outbox: &mut Outbox);
-
-    /// When [`Desk::expire`] has something to do.
-    fn deadline(&self) -> Option<Millis>;
-
-    /// Makes what was said in rooms due to those who are in them. The last call before the flush.
-    fn fan_out(&mut self, outbox: &mut Outbox);
-}
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is a WebSocket now.
-    Upgraded,
-    /// It was answered; nothing more is read from it.
-    Answered,
-}
-
-/// A message, whole.
-#[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
-    /// Text.
-    Text(&'a str),
-    /// Anything else.
-    Binary(&'a [u8]),
-}
-
-/// What every connection is held to. Read from the flags once.
-#[derive(Clone, Copy, Debug)]
-pub struct Manners {
-    /// What its frames are held to.
-    pub rules: Rules,
-    /// How often it may send a frame; `None` for as often as it likes.
-    pub pace: Option<Pace>,
-    /// How much it may keep unsent.
-    pub max_unsent: usize,
-}
-
-/// A rate with a burst.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Microseconds that one frame costs.
-    pub cost: u64,
-    /// Microseconds of cost that may be run up at once.
-    pub burst: u64,
-}
-
-impl Pace {
-    /// So many frames a second, and twice as many at once.
-    #[must_use]
-    pub fn per_second(frames: u32) -> Option<Self> {
-        let cost = 1_000_000_u64.checked_div(u64::from(frames))?;
-        Some(Self { cost, burst: 2_000_000 })
-    }
-}
+pub use self::desk::{Desk, Message, Verdict};
+pub use self::manners::{MAX_UNSENT, Manners, Pace};
 
 /// See the module's head.
 #[derive(Debug)]
 pub struct Conn {
     transport: Transport,
     phase: Phase,
-    unsent: Option<Box<Unsent>>,
+    unsent: Unsent,
     /// When what was run up will be worked off, in microseconds of the clock (the generic cell rate algorithm).
     worked_off: u64,
     generation: u32,
     address: [u8; 16],
     closing: Closing,
-    /// The kernel takes no more; a writable edge will tell.
-    blocked: bool,
     /// Reading waits until what was run up is worked off.
     paused: bool,
     /// The desk knows it and has to be told of its end.
@@ -132,12 +63,6 @@ enum Phase {
     Head(Box<HeadBuffer>),
     Open(Decoder),
     Draining,
-}
-
-#[derive(Debug, Default)]
-struct Unsent {
-    bytes: Vec<u8>,
-    sent: usize,
 }
 
 /// What a connection waits for, as far as deadlines go.
@@ -167,12 +92,11 @@ impl Conn {
         Self {
             transport,
             phase: Phase::Head(Box::new(HeadBuffer::new())),
-            unsent: None,
+            unsent: Unsent::default(),
             worked_off: 0,
             generation,
             address: address.to_be_bytes(),
             closing: Closing::Open,
-            blocked: false,
             paused: false,
             known: false,
             dead: false,
@@ -214,8 +138,7 @@ impl Conn {
         }
         let frames = self.receive_frames(now, id, input, manners, desk, outbox);
         if let Some(pace) = manners.pace {
-            self.worked_off =
-                self.worked_off.max(micros(now)).saturating_add(pace.cost.saturating_mul(frames));
+            pace.charge(&mut self.worked_off, now, frames);
         }
     }
 
@@ -335,99 +258,38 @@ impl Conn {
 
     /// Writes what this turn has for it, behind what was left of earlier turns, as far as the kernel takes it.
     pub fn flush(&mut self, slot: u32, outbox: &Outbox, manners: &Manners) -> Flushed {
-        if let Some(unsent) = &mut self.unsent {
-            unsent.extend(outbox.pieces(slot));
-        } else if self.write_pieces(slot, outbox).is_err() {
-            return Flushed::Broken;
-        }
-        if self.write_unsent().is_err() {
+        if let Err(error) = self.unsent.write(&mut self.transport, outbox.pieces(slot)) {
+            debug!("conn {slot}: {error}");
             return Flushed::Broken;
         }
         trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
         if self.unsent_len() > manners.max_unsent {
             return Flushed::OverBudget;
         }
-        if self.unsent.is_none() && matches!(self.phase, Phase::Draining) {
+        if self.unsent_len() == 0 && matches!(self.phase, Phase::Draining) {
             self.transport.finish();
         }
         Flushed::Fine
     }
 
-    /// The usual case: nothing was left over, so the turn's pieces go to the kernel as they lie in the logs. What it
-    /// does not take is copied, since the logs end with the turn.
-    fn write_pieces(&mut self, slot: u32, outbox: &Outbox) -> io::Result<()> {
-        // 64 pieces are 32 own messages in one turn of one room; who has more needs a second system call.
-        const PIECES: usize = 64;
-        let mut pieces = outbox.pieces(slot);
-        while !self.blocked {
-            let mut slices = [IoSlice::new(&[]); PIECES];
-            let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&mut pieces) {
-                *slice = IoSlice::new(piece);
-                count += 1;
-            }
-            let Some(slices) = slices.get(..count) else { break };
-            if slices.is_empty() {
-                return Ok(());
-            }
-            let accepted = match self.transport.write(slices) {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(error),
-            };
-            let total: usize = slices.iter().map(|slice| slice.len()).sum();
-            if accepted < total {
-                self.blocked = true;
-                let mut unsent = Box::<Unsent>::default();
-                unsent.extend(slices.iter().map(|slice| &**slice));
-                unsent.sent = accepted;
-                self.unsent = Some(unsent);
-            }
-        }
-        let unsent = self.unsent.get_or_insert_default();
-        unsent.extend(pieces);
-        if unsent.bytes.is_empty() {
-            self.unsent = None;
-        }
-        Ok(())
-    }
-
-    fn write_unsent(&mut self) -> io::Result<()> {
-        while let Some(unsent) = &mut self.unsent {
-            if self.blocked {
-                return Ok(());
-            }
-            let rest = unsent.bytes.get(unsent.sent..).unwrap_or_default();
-            match self.transport.write(&[IoSlice::new(rest)]) {
-                Ok(accepted) if accepted == rest.len() => self.unsent = None,
-                Ok(accepted) => {
-                    unsent.sent += accepted;
-                    self.blocked = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     /// Ends a connection whose reader does not keep up: the close frame is the last thing that waits for it.
     pub fn give_up(&mut self) {
         if self.closing.send() {
-            let unsent = self.unsent.get_or_insert_default();
-            encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut unsent.bytes);
+            let mut frame = Vec::new();
+            encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut frame);
+            self.unsent.keep(std::iter::once(frame.as_slice()));
         }
     }
 
     /// How many bytes wait for the kernel.
     #[must_use]
     pub fn unsent_len(&self) -> usize {
-        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len() - unsent.sent)
+        self.unsent.len()
     }
 
     /// The kernel takes bytes again.
     pub fn unblock(&mut self) {
-        self.blocked = false;
+        self.unsent.unblock();
     }
 
     /// What it waits for now.
@@ -465,28 +327,8 @@ impl Conn {
     /// How long reading has to wait for what was run up to be worked off.
     #[must_use]
     pub fn must_wait(&self, now: Millis, manners: &Manners) -> Option<Span> {
-        let pace = manners.pace?;
-        let over = self.worked_off.checked_sub(micros(now).saturating_add(pace.burst))?;
-        // At least a millisecond, so that waiting is waiting.
-        (over > 0).then(|| Span(over / 1000 + 1))
+        manners.pace?.wait(self.worked_off, now)
     }
-}
-
-impl Unsent {
-    fn extend<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) {
-        // What was sent goes only when something comes behind it, so a long rest is not moved at every write.
-        if self.sent > 0 {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-        for piece in pieces {
-            self.bytes.extend_from_slice(piece);
-        }
-    }
-}
-
-fn micros(now: Millis) -> u64 {
-    now.0.saturating_mul(1000)
 }
 
 /// A frame for the log: what it is and how long, never what it says.

@@ -4,6 +4,7 @@
 // Each test file uses its part of it, none is a library, and a test may unwrap.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod evening;
 pub mod model;
 pub mod teller;
 

@@ -12,9 +12,13 @@ use protocol::time::Millis;
 
 use super::World;
 
+/// What there was, and how often: a simulation in which something never happens says nothing about it.
+pub type Tally = BTreeMap<&'static str, u64>;
+
 /// Everybody's view.
 #[derive(Default)]
 pub struct Model {
+    pub tally: Tally,
     pub clients: BTreeMap<ConnId, Client>,
     /// The nick of each person that lives, by user.
     nicks: BTreeMap<String, String>,
@@ -80,6 +84,7 @@ impl Model {
 
     /// A connection is told something.
     pub fn hears(&mut self, world: &World, conn: ConnId, event: &Event<'static>) {
+        *self.tally.entry(kind_of(event)).or_default() += 1;
         let people_of = |room: &str| self.people_of(room);
         match event {
             Event::Joined(e) => {
@@ -119,7 +124,9 @@ impl Model {
                 if let Some(view) =
                     self.clients.get_mut(&conn).and_then(|client| client.views.get_mut(&*e.room))
                 {
-                    view.ticked(e.seq);
+                    if !view.ticked(e.seq) {
+                        *self.tally.entry("tick while behind").or_default() += 1;
+                    }
                 }
             }
             Event::Renamed(e) => match &e.room {
@@ -251,13 +258,14 @@ impl View {
         self.next += 1;
     }
 
-    /// A tick stands for the entry itself if the connection is live. Otherwise the entry comes by page as well.
-    fn ticked(&mut self, seq: u64) {
+    /// A tick stands for the entry itself if the connection is live. Otherwise (`false`) the entry comes by page too.
+    fn ticked(&mut self, seq: u64) -> bool {
         if self.is_told && seq == self.next {
             self.next += 1;
-            return;
+            return true;
         }
         assert!(!self.is_told || seq > self.next, "the tick of {seq} after {}", self.next - 1);
+        false
     }
 
     fn notices(&mut self, news: &Presence<'_>) {
@@ -271,4 +279,28 @@ impl View {
 fn listed(people: Option<&[Person<'_>]>) -> BTreeMap<String, String> {
     let people = people.expect("these rooms are small enough to list");
     people.iter().map(|person| (person.user.to_string(), person.nick.to_string())).collect()
+}
+
+fn kind_of(event: &Event<'_>) -> &'static str {
+    match event {
+        Event::Welcome(_) => "welcome",
+        Event::Joined(_) => "joined",
+        Event::Reset(_) => "reset",
+        Event::Message(e) if e.entry.id.is_some() => "message of one's own",
+        Event::Message(_) => "message",
+        Event::Stored(e) if e.dup => "tick again",
+        Event::Stored(_) => "tick",
+        Event::Left { .. } => "left",
+        Event::Renamed(e) if e.room.is_none() => "renamed oneself",
+        Event::Renamed(_) => "renamed",
+        Event::Who { .. } => "who",
+        Event::Rooms { .. } => "rooms",
+        Event::Typing { .. } => "typing",
+        Event::Presence(_) => "presence",
+        Event::History { .. } => "history",
+        Event::Error(e) => e.code.as_str(),
+        Event::Topic { .. } => "topic",
+        Event::Help => "help",
+        _ => panic!("the hub tells no such thing"),
+    }
 }

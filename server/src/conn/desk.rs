@@ -1,0 +1,52 @@
+//! What a connection asks of whoever gives its messages a meaning. Must not know what that meaning is.
+
+use hub::input::ConnId;
+use protocol::http::Head;
+use protocol::time::Millis;
+
+use super::outbox::Outbox;
+
+/// What connections' messages mean. The chat is one desk, the conformance echo another.
+///
+/// The loop calls in the order of a turn: what came in ([`Desk::request`], [`Desk::message`], [`Desk::closed`]), then
+/// [`Desk::mail`], [`Desk::expire`], [`Desk::fan_out`].
+pub trait Desk {
+    /// A whole request head has come. The desk sends its answer through `outbox`.
+    fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict;
+
+    /// A message has come.
+    fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox);
+
+    /// An upgraded connection has ended. Nothing may be sent to it any more.
+    fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
+
+    /// Takes in what workers have answered. True if some is left for the next turn.
+    fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool;
+
+    /// Does what is due.
+    fn expire(&mut self, now: Millis, outbox: &mut Outbox);
+
+    /// When [`Desk::expire`] has something to do.
+    fn deadline(&self) -> Option<Millis>;
+
+    /// Makes what was said in rooms due to those who are in them. The last call before the flush.
+    fn fan_out(&mut self, outbox: &mut Outbox);
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a WebSocket now.
+    Upgraded,
+    /// It was answered; nothing more is read from it.
+    Answered,
+}
+
+/// A message, whole.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Anything else.
+    Binary(&'a [u8]),
+}

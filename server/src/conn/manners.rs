@@ -1,0 +1,86 @@
+//! What every connection is held to. Plain data, made from the flags once.
+
+use protocol::time::{Millis, Span};
+use protocol::ws::Rules;
+
+/// How many bytes one connection may keep unsent. A reader that is behind by more is not reading.
+pub const MAX_UNSENT: usize = 256 * 1024;
+
+/// See the module's head.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// What its frames are held to.
+    pub rules: Rules,
+    /// How often it may send a frame; `None` for as often as it likes.
+    pub pace: Option<Pace>,
+    /// How many bytes it may keep unsent.
+    pub max_unsent: usize,
+}
+
+/// A rate with a burst: the generic cell rate algorithm. All that a connection has to remember is until when what it
+/// has sent would have taken at the allowed rate.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Microseconds that one frame costs.
+    cost: u64,
+    /// Microseconds of cost that may be run up at once.
+    burst: u64,
+}
+
+impl Pace {
+    /// So many frames a second, and twice as many at once. `None` for zero, which lifts the limit.
+    #[must_use]
+    pub fn per_second(frames: u32) -> Option<Self> {
+        let cost = 1_000_000_u64.checked_div(u64::from(frames))?;
+        Some(Self { cost, burst: 2_000_000 })
+    }
+
+    /// Charges for frames.
+    pub(super) fn charge(self, worked_off: &mut u64, now: Millis, frames: u64) {
+        *worked_off = (*worked_off).max(micros(now)).saturating_add(self.cost.saturating_mul(frames));
+    }
+
+    /// How long to wait until so much is worked off that more may be sent.
+    pub(super) fn wait(self, worked_off: u64, now: Millis) -> Option<Span> {
+        let over = worked_off.checked_sub(micros(now).saturating_add(self.burst))?;
+        // At least a millisecond, so that waiting is waiting.
+        (over > 0).then(|| Span(over / 1000 + 1))
+    }
+}
+
+fn micros(now: Millis) -> u64 {
+    now.0.saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twice_the_rate_at_once_then_the_rate() {
+        let pace = Pace::per_second(10).unwrap();
+        let mut worked_off = 0;
+        pace.charge(&mut worked_off, Millis(1000), 20);
+        assert_eq!(pace.wait(worked_off, Millis(1000)), None);
+        pace.charge(&mut worked_off, Millis(1000), 1);
+        assert_eq!(
+            pace.wait(worked_off, Millis(1000)),
+            Some(Span(101)),
+            "a tenth of a second for the one too many"
+        );
+        assert_eq!(pace.wait(worked_off, Millis(1101)), None);
+    }
+
+    #[test]
+    fn silence_saves_nothing_up() {
+        let pace = Pace::per_second(10).unwrap();
+        let mut worked_off = 0;
+        pace.charge(&mut worked_off, Millis(3_600_000), 21);
+        assert!(pace.wait(worked_off, Millis(3_600_000)).is_some());
+    }
+
+    #[test]
+    fn zero_lifts_the_limit() {
+        assert!(Pace::per_second(0).is_none());
+    }
+}

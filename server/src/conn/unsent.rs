@@ -1,0 +1,182 @@
+//! Writing: what this turn has for a connection, behind what the kernel did not take in earlier turns. Owns the copy of
+//! what is left over; must not know what the bytes mean.
+//!
+//! The usual case copies nothing: the pieces go to the kernel as they lie in the turn's logs. Only what it does not
+//! take is copied, since the logs end with the turn, and the copy is freed when it is sent.
+
+use std::io::{self, IoSlice};
+
+use super::transport::Transport;
+
+/// How many pieces go into one system call. 64 are 32 own messages in one turn of one room; who has more pieces needs
+/// a second call, and loses nothing by it.
+const PIECES: usize = 64;
+
+/// What is left over, and whether the kernel takes more.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    rest: Option<Box<Rest>>,
+    /// The kernel takes no more; a writable edge will tell.
+    blocked: bool,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Unsent {
+    /// Writes as much as the kernel takes, and keeps the rest.
+    pub(super) fn write<'a>(
+        &mut self,
+        transport: &mut Transport,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
+        if self.rest.is_none() {
+            self.write_pieces(transport, pieces)?;
+        } else {
+            self.keep(pieces);
+        }
+        self.write_rest(transport)
+    }
+
+    fn write_pieces<'a>(
+        &mut self,
+        transport: &mut Transport,
+        mut pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
+        while !self.blocked {
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            let mut count = 0;
+            for (slice, piece) in slices.iter_mut().zip(&mut pieces) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+            }
+            let slices = slices.get(..count).unwrap_or_default();
+            if slices.is_empty() {
+                return Ok(());
+            }
+            let accepted = accepted(transport.write(slices))?;
+            let total: usize = slices.iter().map(|slice| slice.len()).sum();
+            if accepted < total {
+                self.blocked = true;
+                self.keep(slices.iter().map(|slice| &**slice));
+                self.rest.get_or_insert_default().sent = accepted;
+            }
+        }
+        self.keep(pieces);
+        Ok(())
+    }
+
+    fn write_rest(&mut self, transport: &mut Transport) -> io::Result<()> {
+        let Some(rest) = &mut self.rest else { return Ok(()) };
+        if self.blocked {
+            return Ok(());
+        }
+        let unsent = rest.bytes.get(rest.sent..).unwrap_or_default();
+        let accepted = accepted(transport.write(&[IoSlice::new(unsent)]))?;
+        if accepted == unsent.len() {
+            self.rest = None;
+        } else {
+            rest.sent += accepted;
+            self.blocked = true;
+        }
+        Ok(())
+    }
+
+    /// Copies pieces behind what is left over.
+    pub(super) fn keep<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) {
+        let mut pieces = pieces.peekable();
+        if pieces.peek().is_none() {
+            return;
+        }
+        let rest = self.rest.get_or_insert_default();
+        // What was sent goes only when something comes behind it, so a long rest is not moved at every write.
+        rest.bytes.drain(..rest.sent);
+        rest.sent = 0;
+        for piece in pieces {
+            rest.bytes.extend_from_slice(piece);
+        }
+    }
+
+    /// How many bytes wait for the kernel.
+    pub(super) fn len(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| rest.bytes.len() - rest.sent)
+    }
+
+    /// The kernel takes bytes again.
+    pub(super) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+}
+
+/// A kernel that would have us wait has taken nothing.
+fn accepted(outcome: io::Result<usize>) -> io::Result<usize> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    fn pair() -> (Transport, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        near.set_nonblocking(true).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        (Transport::Plain(mio::net::TcpStream::from_std(near)), far)
+    }
+
+    /// Numbers that show any byte that is lost, doubled or moved.
+    fn stream(from: usize, length: usize) -> Vec<u8> {
+        (from..from + length).map(|n| (n % 251) as u8).collect()
+    }
+
+    #[test]
+    fn what_the_kernel_takes_leaves_nothing_behind() {
+        let (mut near, mut far) = pair();
+        let mut unsent = Unsent::default();
+        // More pieces than go into one system call.
+        let all = stream(0, 200);
+        unsent.write(&mut near, all.chunks(1)).unwrap();
+        assert_eq!(unsent.len(), 0);
+        assert!(unsent.rest.is_none(), "and no memory");
+        let mut got = vec![0; 200];
+        far.read_exact(&mut got).unwrap();
+        assert_eq!(got, all);
+    }
+
+    /// The kernel takes what it likes, in many turns; the reader gets every byte once, in order.
+    #[test]
+    fn what_it_does_not_take_waits_in_order() {
+        let (mut near, mut far) = pair();
+        let mut unsent = Unsent::default();
+        let mut said = 0;
+        while unsent.len() == 0 {
+            unsent.write(&mut near, stream(said, 300_000).chunks(1000)).unwrap();
+            said += 300_000;
+        }
+        unsent.write(&mut near, stream(said, 5000).chunks(700)).unwrap();
+        said += 5000;
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            far.read_to_end(&mut got).unwrap();
+            got
+        });
+        while unsent.len() > 0 {
+            unsent.unblock();
+            unsent.write(&mut near, std::iter::empty()).unwrap();
+            std::thread::yield_now();
+        }
+        assert!(unsent.rest.is_none(), "the copy is freed");
+        near.finish();
+        assert!(reader.join().unwrap() == stream(0, said), "every byte once, in order");
+    }
+}

@@ -1,0 +1,54 @@
+//! What an event of the poll is about: the one place where tokens get their meaning.
+
+use mio::Token;
+
+/// Whose event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A signal has come.
+    Signals,
+    /// Somebody is at this door.
+    Listener(usize),
+    /// The connection in this slot.
+    Conn(u32),
+}
+
+const FIRST_LISTENER: usize = 1;
+const FIRST_CONN: usize = 64;
+
+/// More doors than any machine has addresses worth naming.
+pub(crate) const MAX_LISTENERS: usize = FIRST_CONN - FIRST_LISTENER;
+
+impl Source {
+    /// Its token. A listener's number is below [`MAX_LISTENERS`].
+    pub(crate) fn token(self) -> Token {
+        Token(match self {
+            Self::Signals => 0,
+            Self::Listener(index) => FIRST_LISTENER + index,
+            Self::Conn(slot) => FIRST_CONN + slot as usize,
+        })
+    }
+}
+
+impl From<Token> for Source {
+    fn from(token: Token) -> Self {
+        match token.0 {
+            0 => Self::Signals,
+            listener @ FIRST_LISTENER..FIRST_CONN => Self::Listener(listener - FIRST_LISTENER),
+            conn => Self::Conn(u32::try_from(conn - FIRST_CONN).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let last = Source::Listener(MAX_LISTENERS - 1);
+        for source in [Source::Signals, Source::Listener(0), last, Source::Conn(0), Source::Conn(100_000)] {
+            assert_eq!(Source::from(source.token()), source);
+        }
+    }
+}
