@@ -1,8 +1,11 @@
 //! The Snug terminal client: what people type goes out, what others say comes in.
 //!
-//! Four parts that do not know each other are joined in [`app`]: [`link`] (the connection), [`term`] (the terminal),
-//! [`model`] (what is known about the chat: pure) and the two faces, [`plain`] (for people) and [`pipe`] (for
+//! Parts that do not know each other are joined in `app`: [`link`] (the connection), [`term`] (the terminal),
+//! [`model`] (what is known about the chat: pure) and the two faces, [`plain`] (for people) and `pipe` (for
 //! programs). [`ui`] holds what a face is made of.
 
 pub mod link;
 pub mod model;
+pub mod plain;
+pub mod term;
+pub mod ui;

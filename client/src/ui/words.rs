@@ -1,0 +1,217 @@
+//! News as lines of text for people. Must not know where they are shown. Nothing here is harmless yet: the text is what
+//! others wrote.
+
+use protocol::chat::event::{Durability, Kind, ResetReason};
+use protocol::chat::name::RoomName;
+use protocol::chat::slash;
+
+use crate::model::news::{News, Said};
+
+/// The lines that tell `news` to somebody who looks at the room `current`. A line that belongs to another room says
+/// so.
+///
+/// `<nick> text` is said by a person, `** nick waves` done; `* …` is a notice and `! …` trouble, which no person can
+/// imitate.
+#[must_use]
+pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
+    let label = |room: &RoomName<'_>| match current {
+        Some(current) if current == room => String::new(),
+        _ => format!("[{room}] "),
+    };
+    match news {
+        News::Welcome { nick, durability, again, taken } => {
+            welcome(nick, *durability, *again, taken.as_ref())
+        }
+        News::Lost { why, retry } => {
+            let seconds = retry.0.div_ceil(1000);
+            vec![format!("! {why}"), format!("* trying again in {seconds} s; what you say meanwhile is kept")]
+        }
+        News::Joined { room, people, count, topic, again } => {
+            let place = label(room);
+            let verb = if *again { "back in" } else { "now in" };
+            let mut lines = vec![format!("* {place}{verb} {room}: {}", there(people.as_deref(), *count))];
+            if !topic.is_empty() && !again {
+                lines.push(format!("* {place}topic: {topic}"));
+            }
+            lines
+        }
+        News::NotJoined { room, why } => vec![format!("! {room} did not let you in: {why}")],
+        News::Left { room } => match current {
+            Some(current) => vec![format!("* you have left {room}; now in {current}")],
+            None => {
+                vec![format!("* you have left {room}; /join ROOM goes to another, /quit leaves for good")]
+            }
+        },
+        News::Switched { room } => vec![format!("* now in {room}")],
+        News::Reset { room, reason } => {
+            let why = match reason {
+                ResetReason::Epoch => "the server has begun a new log",
+                ResetReason::Gone => "the server no longer keeps what came in between",
+                ResetReason::Ahead => "the server has lost the end of its log",
+                ResetReason::Unknown => "the server cannot tell what came in between",
+            };
+            vec![format!("* {}{why}: messages may be missing here; these are the latest", label(room))]
+        }
+        News::Said { room, said } => said_lines(said, &label(room), room),
+        News::Entered { room, nicks } => vec![format!("* {}{} entered", label(room), list(nicks))],
+        News::Went { room, nicks } => vec![format!("* {}{} left", label(room), list(nicks))],
+        News::Renamed { was, nick, me: true } => {
+            vec![format!("* you are now called {nick} (until now {was})")]
+        }
+        News::Renamed { was, nick, me: false } => vec![format!("* {was} is now called {nick}")],
+        News::People { room, people, count } => {
+            vec![format!("* in {room}: {}", there(people.as_deref(), *count))]
+        }
+        News::Rooms(rooms) if rooms.is_empty() => vec!["* no room has people in it".into()],
+        News::Rooms(rooms) => rooms
+            .iter()
+            .map(|line| match line.topic.as_str() {
+                "" => format!("* {} ({})", line.room, line.count),
+                topic => format!("* {} ({}): {topic}", line.room, line.count),
+            })
+            .collect(),
+        News::Topic { room, text } if text.is_empty() => vec![format!("* {room} has no topic")],
+        News::Topic { room, text } => vec![format!("* topic of {room}: {text}")],
+        News::Unsaid { room, text, why } => vec![format!("! {}not sent: {why}: {text}", label(room))],
+        News::Kept { room, text } => vec![format!("* {}waiting to be sent: {text}", label(room))],
+        News::Trouble(sentence) => vec![format!("! {sentence}")],
+    }
+    .into_iter()
+    .flat_map(|line| line.split('\n').map(str::to_owned).collect::<Vec<_>>())
+    .collect()
+}
+
+/// What `/help` tells.
+#[must_use]
+pub fn help() -> Vec<String> {
+    let keys = [
+        "//text: say a line that begins with a slash",
+        "Tab completes names, rooms and commands; Up and Down bring back what you typed",
+        "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms; Alt-Enter: begin a new line",
+        "Ctrl-C, or Ctrl-D on an empty line: leave",
+    ];
+    let commands = slash::help(false).map(|command| format!("* {command}"));
+    commands.chain(keys.map(|key| format!("* {key}"))).collect()
+}
+
+/// An entry as the plain dialect writes it: each line carries the name, so that nobody can forge one.
+#[must_use]
+pub fn plain(said: &Said) -> Vec<String> {
+    match said.kind {
+        Kind::Talk => said.text.split('\n').map(|line| format!("<{}> {line}", said.nick)).collect(),
+        Kind::Me => said.text.split('\n').map(|line| format!("<{}> /me {line}", said.nick)).collect(),
+        Kind::Topic | Kind::Unknown => Vec::new(),
+    }
+}
+
+fn welcome(
+    nick: &str,
+    durability: Durability,
+    again: bool,
+    taken: Option<&protocol::chat::name::Nick<'_>>,
+) -> Vec<String> {
+    let taken = taken.map(|taken| format!(" ({taken} is taken)")).unwrap_or_default();
+    if again {
+        return vec![format!("* connected again as {nick}{taken}")];
+    }
+    let mut lines = vec![format!("* you are {nick}{taken}; /help lists the commands")];
+    if durability == Durability::Memory {
+        lines.push("* this server keeps messages in memory only: they are gone when it stops".into());
+    }
+    lines
+}
+
+fn said_lines(said: &Said, label: &str, room: &RoomName<'_>) -> Vec<String> {
+    let Said { nick, text, .. } = said;
+    match said.kind {
+        Kind::Talk => text.split('\n').map(|line| format!("{label}<{nick}> {line}")).collect(),
+        Kind::Me => text.split('\n').map(|line| format!("{label}** {nick} {line}")).collect(),
+        Kind::Topic if text.is_empty() => vec![format!("* {label}{nick} took the topic of {room} away")],
+        Kind::Topic => vec![format!("* {label}{nick} set the topic of {room}: {text}")],
+        Kind::Unknown => Vec::new(),
+    }
+}
+
+fn there(people: Option<&[String]>, count: u32) -> String {
+    match people {
+        Some([_]) => "nobody else is here".into(),
+        Some(people) if !people.is_empty() => list(people),
+        _ => format!("{count} people"),
+    }
+}
+
+fn list(nicks: &[String]) -> String {
+    nicks.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::time::Span;
+
+    fn room(name: &'static str) -> RoomName<'static> {
+        RoomName::new(name).expect("a room name")
+    }
+
+    fn said(kind: Kind, text: &str) -> Said {
+        Said { seq: 1, nick: "bob".into(), text: text.into(), kind, mine: false }
+    }
+
+    #[test]
+    fn what_somebody_in_the_lobby_reads() {
+        let lobby = room("lobby");
+        let nicks = |nicks: &[&str]| nicks.iter().map(|nick| (*nick).to_owned()).collect::<Vec<_>>();
+        let talk = |room: RoomName<'static>, text: &str| News::Said { room, said: said(Kind::Talk, text) };
+        for (news, read) in [
+            (talk(lobby.clone(), "hi"), "<bob> hi"),
+            (talk(room("ops"), "hi"), "[ops] <bob> hi"),
+            (talk(lobby.clone(), "one\n<alice> two"), "<bob> one/<bob> <alice> two"),
+            (News::Said { room: lobby.clone(), said: said(Kind::Me, "waves") }, "** bob waves"),
+            (
+                News::Said { room: lobby.clone(), said: said(Kind::Topic, "tea") },
+                "* bob set the topic of lobby: tea",
+            ),
+            (News::Entered { room: lobby.clone(), nicks: nicks(&["amy", "ben"]) }, "* amy, ben entered"),
+            (News::Went { room: room("ops"), nicks: nicks(&["amy"]) }, "* [ops] amy left"),
+            (News::Renamed { was: "amy".into(), nick: "ann".into(), me: false }, "* amy is now called ann"),
+            (
+                News::Lost { why: "the connection broke".into(), retry: Span(1200) },
+                "! the connection broke/* trying again in 2 s; what you say meanwhile is kept",
+            ),
+            (
+                News::Joined {
+                    room: lobby.clone(),
+                    people: Some(nicks(&["amy", "bob"])),
+                    count: 2,
+                    topic: "tea".into(),
+                    again: false,
+                },
+                "* now in lobby: amy, bob/* topic: tea",
+            ),
+            (
+                News::Joined {
+                    room: lobby.clone(),
+                    people: None,
+                    count: 300,
+                    topic: String::new(),
+                    again: true,
+                },
+                "* back in lobby: 300 people",
+            ),
+            (
+                News::Unsaid { room: lobby.clone(), text: "hi".into(), why: "the store is full".into() },
+                "! not sent: the store is full: hi",
+            ),
+        ] {
+            assert_eq!(lines(&news, Some(&lobby)).join("/"), read);
+        }
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        let help = help().join("\n");
+        for command in slash::help(false) {
+            assert!(help.contains(command.name), "{help}");
+        }
+    }
+}
