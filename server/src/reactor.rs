@@ -48,6 +48,9 @@ const EVENTS_PER_TURN: usize = 1024;
 /// From SIGTERM to the end, at most.
 const STOP_WITHIN: Span = Span(1500);
 
+/// What everybody is told then.
+const STOP_REASON: &str = "the server stops; come back";
+
 /// What the loop as a whole is held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -327,14 +330,10 @@ impl<D: Desk> Reactor<D> {
     /// Ends the connections that the desk wants ended. Their close frames come behind all that was said to them.
     fn hang_up(&mut self, now: Millis) {
         for hangup in self.outbox.take_hangups() {
-            self.close(now, hangup);
+            let Some((_, conn)) = self.table.conn(hangup.slot) else { continue };
+            conn.send_close(now, hangup, &mut self.desk, &mut self.outbox);
+            self.wait_for(now, hangup.slot, Waits::ForEnd);
         }
-    }
-
-    fn close(&mut self, now: Millis, hangup: Hangup) {
-        let Some((_, conn)) = self.table.conn(hangup.slot) else { return };
-        conn.send_close(now, hangup, &mut self.desk, &mut self.outbox);
-        self.wait_for(now, hangup.slot, Waits::ForEnd);
     }
 
     fn flush(&mut self, now: Millis) {
@@ -386,11 +385,11 @@ impl<D: Desk> Reactor<D> {
         self.stop_at = Some(now.plus(STOP_WITHIN));
         self.listeners.close();
         for slot in self.table.slots() {
-            self.outbox.hang_up(Hangup {
-                slot,
-                code: CloseCode::RESTART,
-                reason: "the server stops; come back",
-            });
+            match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
+                // Not a WebSocket yet: there is nobody to take leave of.
+                Some(Waits::ForHead) => self.lost(now, slot),
+                _ => self.outbox.hang_up(Hangup { slot, code: CloseCode::RESTART, reason: STOP_REASON }),
+            }
         }
     }
 
