@@ -178,7 +178,9 @@ mod tests {
     fn one_thing_has_one_spelling() {
         let key = "000102030405060708090a0b0c0d0e0f";
         assert_eq!(SessionKey::parse(key).map(text), Some(key.into()));
-        for bad in ["", "00", &key[1..], "000102030405060708090A0B0C0D0E0F", "0001020304050607é8090a0b0c0d0e0"] {
+        for bad in
+            ["", "00", &key[1..], "000102030405060708090A0B0C0D0E0F", "0001020304050607é8090a0b0c0d0e0"]
+        {
             assert_eq!(SessionKey::parse(bad), None, "{bad}");
         }
     }
