@@ -7,6 +7,7 @@ pub mod chance;
 pub mod chat;
 pub mod decoder;
 pub mod head;
+pub mod hub;
 pub mod versus_tungstenite;
 
 /// A check: data in, a panic if something is wrong.
@@ -18,6 +19,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("chat_plain", chat::check_plain),
     ("decoder", decoder::check),
     ("head", head::check),
+    ("hub", hub::check),
     ("versus_tungstenite", versus_tungstenite::check),
 ];
 

@@ -157,6 +157,8 @@ fn who_comes_and_goes_is_told_also_to_those_who_are_behind() {
         alice closes
         250 ms pass
         bob < lobby: alice left, 1 here
+        bob > nick rob
+        bob < you are now rob
         the store answers 1
         bob < lobby 3 alice: three
         ",

@@ -98,6 +98,8 @@ impl Model {
             }
             Event::Presence(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
+                let named = listed(Some(&e.entered)).into_keys().chain(listed(Some(&e.left)).into_keys());
+                assert_ne!(named.collect::<Vec<_>>(), Vec::from_iter(self.clients[&conn].user.clone()));
                 self.view(conn, &e.room).notices(e);
             }
             Event::Rooms { rooms, .. } => {
@@ -131,6 +133,7 @@ impl Model {
             }
             Event::Renamed(e) => match &e.room {
                 Some(room) => {
+                    assert_ne!(self.clients[&conn].user.as_deref(), Some(&*e.user), "it is news to others");
                     let known = self.view(conn, room).people.get_mut(&*e.user);
                     known.into_iter().for_each(|nick| *nick = e.nick.to_string());
                 }

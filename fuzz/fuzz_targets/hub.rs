@@ -1,0 +1,4 @@
+//! See `fuzz::hub`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::hub::check);
