@@ -118,8 +118,9 @@ impl Memory {
                 (to.saturating_sub(u64::from(limit)) + 1, to)
             }
         };
-        let entries = log.page(from, to);
-        let more = entries.last().is_some_and(|entry| entry.seq < to);
+        let backwards = matches!(recall.span, Range::Before { .. });
+        let entries = log.page(from, to, backwards);
+        let more = !backwards && entries.last().is_some_and(|entry| entry.seq < to);
         Recalled {
             conn: recall.conn,
             room: recall.room,
@@ -187,18 +188,23 @@ impl Log {
         forgotten
     }
 
-    /// The kept entries with numbers `from..=to`, as many as a page holds.
-    fn page(&self, from: u64, to: u64) -> Vec<Stored> {
-        let skip = usize::try_from(from.saturating_sub(self.first())).unwrap_or(usize::MAX);
+    /// The kept entries with numbers `from..=to`, as many as a page holds: the first of them, or, `backwards`, the last.
+    fn page(&self, from: u64, to: u64, backwards: bool) -> Vec<Stored> {
+        let index = |seq: u64| {
+            usize::try_from(seq.saturating_sub(self.first())).unwrap_or(usize::MAX).min(self.entries.len())
+        };
+        let (start, end) = (index(from), index(to.saturating_add(1)));
+        let asked = self.entries.range(start.min(end)..end);
         let mut bytes = 0;
-        let mut page = Vec::new();
-        for entry in self.entries.iter().skip(skip).take_while(|entry| entry.seq <= to) {
+        let fits = |entry: &&Stored| {
             bytes += cost(entry);
-            if bytes > PAGE_BYTES && !page.is_empty() {
-                break;
-            }
-            page.push(entry.clone());
+            bytes <= PAGE_BYTES || bytes == cost(entry)
+        };
+        if !backwards {
+            return asked.take_while(fits).cloned().collect();
         }
+        let mut page: Vec<_> = asked.rev().take_while(fits).cloned().collect();
+        page.reverse();
         page
     }
 }

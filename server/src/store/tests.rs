@@ -180,6 +180,18 @@ fn a_long_past_comes_in_pages() {
 }
 
 #[test]
+fn history_ends_right_before_what_was_asked_even_if_it_is_long() {
+    engines(|mut store| {
+        let long = "x".repeat(15_000);
+        for _ in 0..10 {
+            say(&mut store, ALICE, "", "lobby", &long);
+        }
+        let page = recall(&mut store, "lobby", Range::Before { seq: 9, limit: 8 });
+        assert_eq!(seqs(&page), [5, 6, 7, 8]);
+    });
+}
+
+#[test]
 fn the_topic_is_the_latest_topic() {
     engines(|mut store| {
         for text in ["snacks at five", "snacks at six"] {

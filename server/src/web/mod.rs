@@ -25,9 +25,13 @@ pub struct Page {
     body: &'static [u8],
 }
 
-/// Nothing on the page may come from elsewhere, run, or be framed: it is text.
+/// Nothing on the page may come from elsewhere, run, or be framed: it is text. Who opens the browser's console on it
+/// may connect to this server, and to no other.
 const HEADERS: [(&str, &str); 3] = [
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
+    ),
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-cache"),
 ];
