@@ -263,9 +263,14 @@ fn every_fault_has_a_story_and_an_answer() {
 fn the_largest_message_and_the_most_frames_are_taken() {
     let mut stream = hex("01 7e 03ff");
     stream.extend([b'a'; 1023]);
-    stream.extend(hex("89 00  80 01 62"));
+    // The largest ping takes nothing from what the message may have.
+    encode::frame(Opcode::Ping, &[7; 125], &mut stream);
+    stream.extend(hex("80 01 62"));
     let outcome = read(&CLIENT, &stream);
     assert_eq!((outcome.steps.len(), outcome.violation), (2, None));
+    // Nor does it count as a message.
+    let rules = Rules { message: 10, ..CLIENT };
+    assert_eq!(read(&rules, &stream[1027..1154]), whole([Step::Ping(bytes(&[7; 125]))]));
     let eight = read(&CLIENT, &hex("01 00 0000 0000 0000 0000 0000 0000  80 00"));
     assert_eq!(eight, whole([text("")]));
 }

@@ -263,7 +263,7 @@ impl Frame {
             _ => {}
         }
         let Some(length) = Length::parse(bytes, start.opcode, rules.role)? else { return Ok(None) };
-        let before = if start.opcode.is_control() { 0 } else { message.map_or(0, |m| m.data.len()) };
+        let before = message.map_or(0, |message| message.data.len());
         let len = match usize::try_from(length.payload) {
             Ok(len) if start.opcode.is_control() || len <= rules.message.saturating_sub(before) => len,
             _ => return Err(Violation::MessageTooBig),
