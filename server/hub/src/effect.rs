@@ -29,7 +29,7 @@ pub enum Effect {
         room: RoomId,
         /// What.
         event: Event<'static>,
-        /// Slots that are not told, sorted.
+        /// The live members that are not told, by slot, sorted.
         except: Vec<u32>,
     },
     /// Tell all live members of a room an entry that is new there. [`Audience`] says who is told it otherwise. Members
@@ -68,10 +68,10 @@ pub enum Effect {
 /// Who is told an entry otherwise than the room. Empty for almost every entry but for its author.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    /// The author's connection: gets the tick ([`Event::Stored`]) in the entry's place, wherever it is. A member that is
-    /// behind gets the tick now and the entry by page. `None` if the connection is gone.
+    /// The author's connection: gets the tick ([`Event::Stored`]), wherever it is. `None` if it is gone.
     pub author: Option<ConnId>,
-    /// Whether the author's connection is (still) a member of the room, live or behind: has to be skipped there.
+    /// Whether the author's connection is a live member of the room: then the tick stands in the entry's place. (One
+    /// that is behind gets the tick now and the entry by page; one that has left gets the tick alone.)
     pub author_inside: bool,
     /// The author's other connections that are live in this room, sorted: get the entry with its `id`.
     pub twins: Vec<u32>,

@@ -179,7 +179,7 @@ impl Hub {
         }
         let audience = Audience {
             author: origin,
-            author_inside: origin.is_some_and(|conn| self.is_inside(conn.slot, room)),
+            author_inside: origin.is_some_and(|conn| self.is_live(conn.slot, room)),
             twins: self.twins(&applied, origin, room),
         };
         effects.push(Effect::Deliver { room, applied, audience });
@@ -188,11 +188,8 @@ impl Hub {
     /// The live connections of the author's person in the room, but for the one it came by (`origin`, if it lives).
     fn twins(&self, applied: &Applied, origin: Option<ConnId>, room: RoomId) -> Vec<u32> {
         let Some(person) = self.persons.by_user(applied.entry.user) else { return Vec::new() };
-        let behind = &self.rooms[room].behind;
-        let is_twin = |slot: &u32| {
-            let is_author = origin.is_some_and(|author| author.slot == *slot);
-            !is_author && self.is_inside(*slot, room) && !behind.contains(*slot)
-        };
+        let is_author = |slot: u32| origin.is_some_and(|author| author.slot == slot);
+        let is_twin = |slot: &u32| !is_author(*slot) && self.is_live(*slot, room);
         let mut twins: Vec<u32> = self.connections_of(person).filter(is_twin).collect();
         twins.sort_unstable();
         twins

@@ -110,6 +110,11 @@ impl Hub {
         self.named(slot).is_some_and(|named| named.rooms.find(room).is_some())
     }
 
+    /// Whether what is told in the room reaches the connection.
+    pub(crate) fn is_live(&self, slot: u32, room: RoomId) -> bool {
+        self.is_inside(slot, room) && !self.rooms[room].behind.contains(slot)
+    }
+
     fn is_person_inside(&self, person: PersonId, room: RoomId) -> bool {
         self.connections_of(person).any(|slot| self.is_inside(slot, room))
     }

@@ -22,7 +22,7 @@ use crate::room::RoomId;
 impl Hub {
     /// Who is in a room, by nick, told to `reader`; `None` if they are too many to list. And how many they are.
     pub(crate) fn people(&mut self, room: RoomId, reader: UserId) -> (Option<Vec<Person<'static>>>, u32) {
-        // Who is too large a room to be listed has still told how many it has.
+        // A room that is too large to be listed has still told how many there are.
         self.rooms[room].presence.listed_to(reader);
         let count = self.rooms[room].persons;
         if count as usize > MAX_PEOPLE_LISTED {
@@ -69,13 +69,13 @@ impl Hub {
         }
     }
 
-    /// Tells all in a room who came, went or renamed: also those that get pages still, who know who was there when
-    /// they joined. (Those that have not had their `joined` yet learn it from that.)
+    /// Tells all in a room but `except` who came, went or renamed: also those that get pages still, who know who was
+    /// there when they joined. (Those that have not had their `joined` yet learn it from that.)
     pub(crate) fn publish(
         &self,
         room: RoomId,
         event: Event<'static>,
-        except: Vec<u32>,
+        mut except: Vec<u32>,
         effects: &mut Vec<Effect>,
     ) {
         for slot in self.rooms[room].paging.as_slice() {
@@ -83,6 +83,7 @@ impl Hub {
                 self.send_to_slot(*slot, event.clone(), effects);
             }
         }
+        except.retain(|slot| self.is_live(*slot, room));
         effects.push(Effect::Publish { room, event, except });
     }
 

@@ -2,7 +2,12 @@
 
 mod common;
 
+use common::World;
 use common::teller::story;
+use hub::input::Dialect;
+use protocol::chat::event::Event;
+use protocol::chat::id::SessionKey;
+use protocol::chat::request::Request;
 
 #[test]
 fn a_plain_connection_is_in_one_room() {
@@ -19,6 +24,8 @@ fn a_plain_connection_is_in_one_room() {
         alice < lobby: bob left, 1 here
         bob > say: anybody?
         bob < stored ops 1
+        bob > join ops
+        bob < who ops: bob
         bob > leave
         bob < left ops
         bob > say: nobody
@@ -193,4 +200,29 @@ fn a_late_page_does_not_serve_a_later_join() {
         alice < joined lobby: alice; last 0 #fourth
         ",
     );
+}
+
+/// The answer must not grow with what strangers do: each of them can open rooms with long names.
+#[test]
+fn of_many_rooms_the_fullest_are_listed_by_name() {
+    let mut world = World::new();
+    let mut enter = |n: u16, room: &str| {
+        let secret = SessionKey(u128::from(n).to_le_bytes());
+        world.open(Dialect::Plain, None, Some(room), 0, secret)
+    };
+    for n in 0..400 {
+        // Rooms 100 to 249 get a second person.
+        let room = if n < 250 { n } else { n - 150 };
+        enter(n, &format!("room-{room:03}"));
+    }
+    let reader = enter(400, "zzz");
+    enter(401, "zzz");
+    world.take_told();
+    world.ask(reader, None, Request::Rooms);
+    let told = world.take_told();
+    let [(_, Event::Rooms { rooms, .. })] = told.as_slice() else { panic!("one answer, {told:?}") };
+    assert_eq!(rooms.len(), 200);
+    assert!(rooms.is_sorted_by(|a, b| a.room < b.room));
+    let pairs = rooms.iter().filter(|room| room.count == 2).count();
+    assert_eq!(pairs, 151, "the rooms of two are all there");
 }

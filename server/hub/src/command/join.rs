@@ -3,7 +3,7 @@
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
-use super::Ask;
+use super::{Ask, who};
 use crate::effect::{Effect, Purpose, Range, Recall};
 use crate::fault::Fault;
 
@@ -12,6 +12,8 @@ pub(super) fn join(ask: &mut Ask<'_>, name: RoomName<'_>, since: Since) -> Resul
     let slot = ask.conn.slot;
     let inside = ask.hub.rooms.find(name.as_str()).filter(|room| ask.hub.is_inside(slot, *room));
     let membership = match inside {
+        // It has no position from which it could ask for what it missed; so it must not miss anything now.
+        Some(room) if ask.is_plain() => return who::tell(ask, room),
         Some(room) => ask.hub.enter_again(slot, room),
         None => {
             make_place(ask)?;

@@ -1,5 +1,8 @@
 //! What can be asked, one file each. A command reads the state, changes it through [`crate::membership`], and answers
 //! with effects; or it gives back the [`Fault`] that keeps it from being carried out.
+//!
+//! Commands are tested from outside, as dialogue: `tests/naming.rs` (hello, nick), `tests/rooms.rs` (join, leave, rooms,
+//! history), `tests/story.rs` (the rest).
 
 mod hello;
 mod help;

@@ -18,7 +18,8 @@ pub(super) fn typing(ask: &mut Ask<'_>, room: Option<RoomName<'_>>) -> Result<()
         user: text(person.user).into(),
         nick: owned(person.nick.as_str()),
     };
-    let except = ask.hub.slots_inside(me, room);
+    let mut except = ask.hub.slots_inside(me, room);
+    except.retain(|slot| ask.hub.is_live(*slot, room));
     ask.effects.push(Effect::Publish { room, event, except });
     Ok(())
 }

@@ -5,11 +5,17 @@ use protocol::chat::name::RoomName;
 
 use super::Ask;
 use crate::fault::Fault;
+use crate::room::RoomId;
 use crate::tell::owned;
 
 pub(super) fn who(ask: &mut Ask<'_>, room: Option<RoomName<'_>>) -> Result<(), Fault> {
-    let me = ask.person()?;
     let room = ask.room_inside(room)?;
+    tell(ask, room)
+}
+
+/// Tells a member who is there.
+pub(super) fn tell(ask: &mut Ask<'_>, room: RoomId) -> Result<(), Fault> {
+    let me = ask.person()?;
     let reader = ask.hub.persons[me].user;
     let (people, count) = ask.hub.people(room, reader);
     let name = owned(ask.hub.room_name(room));
