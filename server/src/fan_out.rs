@@ -97,10 +97,10 @@ impl FanOut {
     /// Makes the logs due to those who are to read them, and forgets them.
     pub(crate) fn deliver(&mut self, outbox: &mut Outbox, hub: &Hub, dialect: impl Fn(u32) -> Dialect) {
         for mut log in self.rooms.drain(..) {
-            for &slot in hub.behind(log.room) {
-                log.exceptions.push(Exception { slot, from: Place::default(), to: END, instead: 0..0 });
-            }
-            // A stable sort: the exceptions of one member stay in the order of the log.
+            // A stable sort: the exceptions of one member stay in the order of the log, but being behind comes first,
+            // and leaves nothing of it.
+            let nothing = |&slot: &u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
+            log.exceptions.splice(0..0, hub.behind(log.room).iter().map(nothing));
             log.exceptions.sort_by_key(|exception| exception.slot);
             let mut exceptions = log.exceptions.as_slice();
             for &slot in hub.members(log.room) {
