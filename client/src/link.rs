@@ -47,9 +47,6 @@ pub const IDLE: Span = Span::secs(75);
 /// How long we wait for the server to end the connection after our close.
 const CLOSE: Span = Span::secs(1);
 
-/// How many messages are read in one go, so that a flood does not keep the keyboard waiting.
-const READS_PER_TURN: usize = 64;
-
 /// What a connection shall be.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -59,11 +56,14 @@ pub struct Options {
     pub incoming: Option<usize>,
     /// How much tungstenite may hold that the kernel does not take, in bytes. At least one message has to fit.
     pub outgoing: usize,
+    /// How many messages are read in one go. Not all there are, so that a flood does not keep the keyboard waiting;
+    /// with 1, what is heard can be answered before the next message ends the connection.
+    pub reads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { subprotocol: Some("snug.v1"), incoming: Some(1024 * 1024), outgoing: 64 * 1024 }
+        Self { subprotocol: Some("snug.v1"), incoming: Some(1024 * 1024), outgoing: 64 * 1024, reads: 64 }
     }
 }
 
@@ -355,7 +355,7 @@ impl Link {
         heard: &mut Vec<Heard>,
     ) -> (State, Verdict) {
         pump(&mut socket, &mut self.queue);
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..self.options.reads {
             match socket.read() {
                 Ok(message) => {
                     self.deadline = Some(now.plus(IDLE));
@@ -383,7 +383,7 @@ impl Link {
     /// What the other end still says after a close counts for nothing but its own close.
     fn closing(&mut self, mut socket: Box<WebSocket<TcpStream>>) -> (State, Verdict) {
         let _ = socket.flush();
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..self.options.reads {
             match socket.read() {
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
