@@ -10,13 +10,13 @@ use protocol::time::Span;
 
 use crate::link::address::{Address, PORT};
 
-/// The room of somebody who names none.
-const ROOM: &str = "lobby";
+/// The room of a person who names none.
+pub const ROOM: &str = "lobby";
 
 /// What the client is run with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The rooms to enter.
+    /// The rooms to enter; empty if none was named.
     pub rooms: Vec<RoomName<'static>>,
     /// The server.
     pub server: Address,
@@ -172,9 +172,6 @@ pub fn parse(
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else { continue };
         (flag.set)(&mut config, &value).map_err(|fault| hint(format!("{variable}: {fault}")))?;
     }
-    if config.rooms.is_empty() {
-        config.rooms.extend(RoomName::new(ROOM));
-    }
     Ok(Wish::Run(Box::new(config)))
 }
 
@@ -267,7 +264,7 @@ mod tests {
     #[test]
     fn nothing_given() {
         let config = config("", &[]);
-        assert_eq!(rooms(&config), ["lobby"]);
+        assert_eq!(rooms(&config), [""; 0]);
         assert_eq!(config.server.to_string(), "localhost:7684");
         assert_eq!((config.nick, config.timeout), (None, Some(Span::secs(10))));
     }

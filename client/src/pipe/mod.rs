@@ -47,6 +47,8 @@ pub struct Pipe {
     trouble: Option<String>,
     /// Whether we have ever been in the room.
     inside: bool,
+    /// Whether the room has refused us.
+    shut_out: bool,
     /// Since when there has been nothing but waiting.
     waits_since: Option<Millis>,
 }
@@ -69,6 +71,8 @@ pub enum Standing {
     Done,
     /// The time is up.
     TimeUp,
+    /// The room does not let us in.
+    ShutOut,
 }
 
 impl Pipe {
@@ -83,6 +87,7 @@ impl Pipe {
             ended: false,
             trouble: None,
             inside: false,
+            shut_out: false,
             waits_since: None,
         }
     }
@@ -174,7 +179,10 @@ impl Pipe {
                     words.push(Word::Trouble("messages may be missing here: the server cannot tell them any more".into()));
                 }
             }
-            News::NotJoined { why, .. } => words.push(Word::Trouble(why.clone())),
+            News::NotJoined { why, .. } => {
+                self.trouble = Some(why.clone());
+                self.shut_out = true;
+            }
             News::Trouble(sentence) => words.push(Word::Trouble(sentence.clone())),
             // Of no interest to a program; --json has it all.
             _ => {}
@@ -184,6 +192,9 @@ impl Pipe {
     /// How it stands now.
     pub fn standing(&mut self, now: Millis, model: &Model) -> Standing {
         let open = model.unconfirmed();
+        if self.shut_out {
+            return Standing::ShutOut;
+        }
         if self.ended && open == 0 && !self.options.follow {
             return Standing::Done;
         }
@@ -210,11 +221,12 @@ impl Pipe {
         Some(self.waits_since?.plus(self.options.timeout?))
     }
 
-    /// What is to be said at the end; empty if all went well. `open`: how many lines were never confirmed.
+    /// What is to be said at the end; empty if all went well. `open`: how many lines were never confirmed; `gave_up`:
+    /// it was we who ended it.
     #[must_use]
-    pub fn last_words(&self, open: usize, time_up: bool) -> Vec<String> {
+    pub fn last_words(&self, open: usize, gave_up: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        if time_up {
+        if gave_up {
             let mute = if self.inside { "the server does not confirm" } else { "no connection in time" };
             lines.push(self.trouble.clone().unwrap_or_else(|| mute.into()));
         }
