@@ -50,6 +50,8 @@ pub struct Plain {
     recent: Vec<String>,
     /// Rooms that the server told of.
     heard_of: Vec<String>,
+    /// Why there is no connection, as far as the person has been told.
+    trouble: Option<String>,
     /// Since when something waits for its tick.
     waits_since: Option<Millis>,
     /// Whether the prompt says so.
@@ -78,6 +80,7 @@ impl Plain {
             output: String::new(),
             recent: Vec::new(),
             heard_of: Vec::new(),
+            trouble: None,
             waits_since: None,
             says_waiting: false,
         }
@@ -160,6 +163,13 @@ impl Plain {
         match news {
             News::Said { said, .. } if !said.mine => self.spoke(&said.nick),
             News::Rooms(rooms) => self.heard_of = rooms.iter().map(|line| line.room.clone()).collect(),
+            News::Welcome { .. } => self.trouble = None,
+            News::Lost { why, .. } => match self.trouble.replace(why.clone()) {
+                None => {}
+                // The prompt says that it still is so. A night without a server must not fill the screen.
+                Some(told) if told == *why => return,
+                Some(_) => return self.print(&format!("! {why}")),
+            },
             _ => {}
         }
         for line in words::lines(news, model.current()) {

@@ -86,8 +86,9 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
 pub fn help() -> Vec<String> {
     let keys = [
         "//text: say a line that begins with a slash",
-        "Tab completes names, rooms and commands; Up and Down bring back what you typed",
-        "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms; Alt-Enter: begin a new line",
+        "Tab completes names, rooms and commands; Up and Down bring old lines back",
+        "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms",
+        "Alt-Enter: begin a new line",
         "Ctrl-C, or Ctrl-D on an empty line: leave",
     ];
     let commands = slash::help(false).map(|command| format!("* {command}"));
