@@ -91,6 +91,16 @@ fn however_a_handshake_is_chopped_and_whatever_is_glued_to_it() {
 }
 
 #[test]
+fn both_families_of_addresses() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::start_at(address, &[]);
+        let mut alice = server.plain("alice", "lobby");
+        alice.say("hello");
+        assert_eq!(alice.next(), "+ 1", "{address}");
+    }
+}
+
+#[test]
 fn a_request_behind_a_request_is_not_looked_at() {
     let server = Server::start(&[]);
     let twice = "GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n".repeat(2);

@@ -28,8 +28,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", flags)
+    }
+
+    pub(crate) fn start_at(address: &str, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", address])
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
