@@ -14,7 +14,8 @@ use tungstenite::client::IntoClientRequest;
 /// Sends frames as they are behind a good handshake; what the server sent behind its 101, as hex. In `snug.v1`, where
 /// the server says nothing before it is greeted.
 fn frames(server: &Server, bytes: &[u8]) -> String {
-    let request = upgrade_request("/ws").replace("Upgrade: w", "Sec-WebSocket-Protocol: snug.v1\r\nUpgrade: w");
+    let request =
+        upgrade_request("/ws").replace("Upgrade: w", "Sec-WebSocket-Protocol: snug.v1\r\nUpgrade: w");
     let mut request = request.into_bytes();
     request.extend_from_slice(bytes);
     let mut stream = server.tcp();
@@ -40,7 +41,11 @@ fn a_broken_rule_has_its_close_code() {
     assert_eq!(close(b"\x09\x80\0\0\0\0"), "03ea", "a ping in fragments: 1002 (5.5)");
     assert_eq!(close(b"\x80\x80\0\0\0\0"), "03ea", "a continuation of nothing: 1002 (5.4)");
     assert_eq!(close(b"\x81\x81\0\0\0\0\xff"), "03ef", "not UTF-8: 1007 (8.1)");
-    assert_eq!(close(b"\x81\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0"), "03f1", "two gigabytes: 1009, from the header");
+    assert_eq!(
+        close(b"\x81\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0"),
+        "03f1",
+        "two gigabytes: 1009, from the header"
+    );
     assert_eq!(close(b"\x82\x80\0\0\0\0"), "03eb", "binary: 1003, only text is spoken here");
     assert_eq!(close(b"\x88\x82\0\0\0\0\x03\xe8"), "03e8", "a good end is answered in kind: 1000 (5.5.1)");
 }
@@ -148,7 +153,8 @@ fn the_log_never_says_what_is_said() {
 fn what_prevents_a_start_is_said() {
     let first = Server::start(&[]);
     let run = |flags: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(flags).output().expect("it runs");
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(flags).output().expect("it runs");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let address = first.address.to_string();
@@ -236,7 +242,8 @@ fn an_idle_peer_is_pinged_and_stays_if_it_answers() {
 
 #[test]
 fn a_peer_that_does_not_answer_its_ping_is_gone() {
-    let address = impatient(server::conn::deadlines::Patience { idle: Span(20), pong: Span(20), ..patient() });
+    let address =
+        impatient(server::conn::deadlines::Patience { idle: Span(20), pong: Span(20), ..patient() });
     let asleep = connect(address);
     let mut stream = asleep.get_ref();
     let mut bytes = Vec::new();
