@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn all_given() {
-        let config = config("Lobby --server board:99 ops --nick=alice --follow --json --plain --timeout 2.5", &[]);
+        let config =
+            config("Lobby --server board:99 ops --nick=alice --follow --json --plain --timeout 2.5", &[]);
         assert_eq!(rooms(&config), ["lobby", "ops"]);
         assert_eq!(config.server.to_string(), "board:99");
         assert_eq!(config.nick.map(|nick| nick.to_string()), Some("alice".into()));
@@ -281,7 +282,8 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_environment() {
-        let environment = [("SNUG_SERVER", "boat"), ("SNUG_NICK", "bob"), ("SNUG_TIMEOUT", "10s"), ("SNUG_JSON", "0")];
+        let environment =
+            [("SNUG_SERVER", "boat"), ("SNUG_NICK", "bob"), ("SNUG_TIMEOUT", "10s"), ("SNUG_JSON", "0")];
         let from_both = config("--nick alice", &environment);
         assert_eq!(from_both.server.to_string(), "boat:7684");
         assert_eq!(from_both.nick.map(|nick| nick.to_string()), Some("alice".into()));
@@ -294,9 +296,22 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (line, said) in [
             ("a b", None),
-            ("@anna", Some("\"@anna\" is no room name: a name cannot begin with '@'; use a letter or a digit; see snug --help")),
-            ("--server wss://x", Some("--server: this version cannot do wss:// yet; use ws:// or HOST:PORT; see snug --help")),
-            ("--server unix:/x", Some("--server: this version cannot do unix: sockets yet; use ws:// or HOST:PORT; see snug --help")),
+            (
+                "@anna",
+                Some(
+                    "\"@anna\" is no room name: a name cannot begin with '@'; use a letter or a digit; see snug --help",
+                ),
+            ),
+            (
+                "--server wss://x",
+                Some("--server: this version cannot do wss:// yet; use ws:// or HOST:PORT; see snug --help"),
+            ),
+            (
+                "--server unix:/x",
+                Some(
+                    "--server: this version cannot do unix: sockets yet; use ws:// or HOST:PORT; see snug --help",
+                ),
+            ),
             ("--timeout soon", Some("--timeout: \"soon\" is not a number of seconds; see snug --help")),
             ("--timeout -1", Some("--timeout: \"-1\" is not a number of seconds; see snug --help")),
             ("--timeout nan", Some("--timeout: \"nan\" is not a number of seconds; see snug --help")),

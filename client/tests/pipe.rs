@@ -55,7 +55,8 @@ fn it_waits_for_the_last_tick() {
 #[test]
 fn lines_are_text_and_never_commands() {
     let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "from DOS\r\n\n \t\r\n/quit\n//two\n /join lobby\n<bob> x\nno end");
+    let client =
+        Client::fed(server.address, OPS, "from DOS\r\n\n \t\r\n/quit\n//two\n /join lobby\n<bob> x\nno end");
     let mut peer = in_ops(&server);
     for (seq, line) in (1..).zip(["from DOS", "/quit", "//two", " /join lobby", "<bob> x", "no end"]) {
         peer.stores("ops", line, seq);
@@ -276,7 +277,10 @@ fn json_is_one_object_a_line_and_keeps_the_secret() {
     assert_eq!(types, ["welcome", "joined", "stored", "message"]);
     assert_eq!(events[3], message("ops", 2, "bob", "a\nb\u{7f}"));
     let secret = hello["session"].as_str().expect("a session");
-    assert!(lines.iter().all(|line| !line.contains(secret) && !line.chars().any(char::is_control)), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| !line.contains(secret) && !line.chars().any(char::is_control)),
+        "{lines:?}"
+    );
     client.ends_input();
     peer.hears_goodbye();
     assert_eq!(client.ends(), silent_success());

@@ -102,8 +102,10 @@ impl<R: BufRead> Lines<R> {
 /// Replaces what may not be said by U+FFFD. Better a line with a hole than no line: it may be an alarm.
 fn mend(bytes: &[u8]) -> (String, bool) {
     let text = String::from_utf8_lossy(bytes);
-    let mended: String =
-        text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mended: String = text
+        .chars()
+        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
     let is_mended = mended.as_bytes() != bytes;
     (mended, is_mended)
 }
@@ -145,7 +147,10 @@ mod tests {
 
     #[test]
     fn what_may_not_be_said_is_replaced() {
-        assert_eq!(lines(b"a\xffb\nc\x1b[31md\na\rb\ttab\n"), ["1! a\u{fffd}b", "2! c\u{fffd}[31md", "3! a\u{fffd}b\ttab"]);
+        assert_eq!(
+            lines(b"a\xffb\nc\x1b[31md\na\rb\ttab\n"),
+            ["1! a\u{fffd}b", "2! c\u{fffd}[31md", "3! a\u{fffd}b\ttab"]
+        );
         assert_eq!(lines("ü\u{85}\n".as_bytes()), ["1! ü\u{fffd}"]);
     }
 

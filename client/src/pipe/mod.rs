@@ -113,7 +113,9 @@ impl Pipe {
                 self.taken += 1;
                 self.refused += 1;
                 let limit = protocol::limits::MAX_TEXT;
-                words.push(Word::Trouble(format!("line {number} is not sent: it is longer than {limit} bytes")));
+                words.push(Word::Trouble(format!(
+                    "line {number} is not sent: it is longer than {limit} bytes"
+                )));
                 None
             }
             Line::End(fault) => {
@@ -154,7 +156,11 @@ impl Pipe {
             News::Said { said, .. } if said.mine => {}
             News::Said { said, .. } => {
                 if self.options.follow && !self.options.json {
-                    words.extend(words::plain(said).iter().map(|line| Word::Message(harmless::line(line).into_owned())));
+                    words.extend(
+                        words::plain(said)
+                            .iter()
+                            .map(|line| Word::Message(harmless::line(line).into_owned())),
+                    );
                 }
             }
             News::Unsaid { text, why, .. } => {
@@ -176,7 +182,9 @@ impl Pipe {
             }
             News::Reset { .. } => {
                 if self.options.follow {
-                    words.push(Word::Trouble("messages may be missing here: the server cannot tell them any more".into()));
+                    words.push(Word::Trouble(
+                        "messages may be missing here: the server cannot tell them any more".into(),
+                    ));
                 }
             }
             News::NotJoined { why, .. } => {

@@ -76,7 +76,9 @@ impl Client {
 
     /// The next line it prints.
     pub(crate) fn prints(&mut self) -> String {
-        let stdout = self.stdout.get_or_insert_with(|| lines(self.process.0.stdout.take().expect("its output is ours")));
+        let stdout = self
+            .stdout
+            .get_or_insert_with(|| lines(self.process.0.stdout.take().expect("its output is ours")));
         stdout.recv_timeout(PATIENCE).expect("it prints a line")
     }
 
@@ -101,7 +103,13 @@ impl Client {
             stdout.push('\n');
         }
         let mut stderr = String::new();
-        self.process.0.stderr.take().expect("its complaints are ours").read_to_string(&mut stderr).expect("UTF-8");
+        self.process
+            .0
+            .stderr
+            .take()
+            .expect("its complaints are ours")
+            .read_to_string(&mut stderr)
+            .expect("UTF-8");
         Ended { code, stdout, stderr }
     }
 }

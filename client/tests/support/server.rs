@@ -131,7 +131,9 @@ impl Peer {
 
     /// The tick.
     pub(crate) fn ticks(&mut self, room: &str, id: &str, seq: u64) {
-        self.tells(&json!({ "type": "stored", "id": id, "room": room, "seq": seq, "time": 1_800_000_000_000_u64 }));
+        self.tells(
+            &json!({ "type": "stored", "id": id, "room": room, "seq": seq, "time": 1_800_000_000_000_u64 }),
+        );
     }
 
     /// Hears what is said and ticks it.

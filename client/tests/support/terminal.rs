@@ -187,7 +187,10 @@ fn drawn(screen: &vt100::Screen) -> String {
 /// How the terminal treats what is typed and written, as text.
 fn drawn_modes(terminal: &File) -> String {
     let modes = rustix::termios::tcgetattr(terminal).expect("it is a terminal");
-    format!("{:?}", (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes, modes.special_codes))
+    format!(
+        "{:?}",
+        (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes, modes.special_codes)
+    )
 }
 
 /// The two ends of a new pseudo-terminal.
