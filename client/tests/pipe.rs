@@ -115,10 +115,11 @@ fn lines_are_said_as_they_come() {
 fn what_is_not_confirmed_in_time_is_counted() {
     let server = Server::listen();
     let lines = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
-    let client = Client::fed(server.address, &[OPS, &["--timeout", "0.5"]].concat(), lines);
+    let client = Client::fed(server.address, &[OPS, &["--timeout", "3"]].concat(), lines);
     let mut peer = in_ops(&server);
-    for seq in 1..=7 {
-        peer.stores("ops", &seq.to_string(), seq);
+    let ids: Vec<String> = (1..=10).map(|line| peer.hears_said("ops", &line.to_string())).collect();
+    for (seq, id) in (1..=7).zip(&ids) {
+        peer.ticks("ops", id, seq);
     }
     let fault = "client: the server does not confirm\nclient: 3 of 10 lines not confirmed\n";
     assert_eq!(client.ends(), failure(1, fault));

@@ -18,6 +18,9 @@ use rustix::termios::Winsize;
 
 use super::{PATIENCE, Process, patiently, undisturbed};
 
+/// The program.
+pub(crate) const CLIENT: &str = env!("CARGO_BIN_EXE_client");
+
 const ROWS: u16 = 12;
 const COLUMNS: u16 = 72;
 
@@ -32,23 +35,27 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// `client ARGUMENTS`
+    /// `client --server SERVER ARGUMENTS`
     pub(crate) fn start(server: SocketAddr, arguments: &[&str]) -> Self {
         let server = server.to_string();
-        let arguments = [&["--server", &server], arguments].concat();
-        Self::run(env!("CARGO_BIN_EXE_client"), &arguments)
+        Self::run(COLUMNS, CLIENT, &[&["--server", &server], arguments].concat())
+    }
+
+    /// `client ARGUMENTS`, on a screen so wide that every sentence fits into a line.
+    pub(crate) fn wide(arguments: &[&str]) -> Self {
+        Self::run(200, CLIENT, arguments)
     }
 
     /// Any program.
-    pub(crate) fn run(program: &str, arguments: &[&str]) -> Self {
-        let (master, slave) = pair();
+    pub(crate) fn run(columns: u16, program: &str, arguments: &[&str]) -> Self {
+        let (master, slave) = pair(columns);
         let before = drawn_modes(&slave);
         let mut command = Command::new("setsid");
         undisturbed(&mut command).args(["--ctty", program]).args(arguments);
         let end = || slave.try_clone().expect("a descriptor");
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
         let process = Process(child.expect("these tests need the program setsid, of the package util-linux"));
-        let screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 1000);
+        let screen = vt100::Parser::new(size(ROWS), size(columns), 0);
         Self { master, slave, before, screen, process }
     }
 
@@ -130,7 +137,9 @@ impl Terminal {
     /// Waits for the end; the exit code.
     pub(crate) fn ends(&mut self) -> Option<i32> {
         let Self { process, master, screen, .. } = self;
-        let code = process.ends(|| drop(look(master, screen)));
+        let code = process.ends(|| {
+            look(master, screen);
+        });
         // What it wrote last.
         while self.look() {}
         code
@@ -194,7 +203,7 @@ fn drawn_modes(terminal: &File) -> String {
 }
 
 /// The two ends of a new pseudo-terminal.
-fn pair() -> (File, File) {
+fn pair(columns: u16) -> (File, File) {
     let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
     let master = master.expect("a pseudo-terminal");
     rustix::pty::grantpt(&master).expect("it is ours");
@@ -202,7 +211,7 @@ fn pair() -> (File, File) {
     let name = rustix::pty::ptsname(&master, Vec::new()).expect("it has a name");
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let slave = rustix::fs::open(&*name, flags, Mode::empty()).expect("it can be opened");
-    rustix::termios::tcsetwinsize(&master, window(COLUMNS)).expect("it is a terminal");
+    rustix::termios::tcsetwinsize(&master, window(columns)).expect("it is a terminal");
     (master.into(), slave.into())
 }
 
