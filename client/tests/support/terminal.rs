@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 use rustix::pty::OpenptFlags;
-use rustix::termios::Winsize;
+use rustix::termios::{OptionalActions, Termios, Winsize};
 
 use super::{PATIENCE, Process, patiently, undisturbed};
 
@@ -29,8 +29,9 @@ pub(crate) struct Terminal {
     master: File,
     /// Kept open, so that the terminal stays what it is after the client's end.
     slave: File,
-    before: String,
+    before: Termios,
     screen: vt100::Parser,
+    written: Vec<u8>,
     process: Process,
 }
 
@@ -49,14 +50,14 @@ impl Terminal {
     /// Any program.
     pub(crate) fn run(columns: u16, program: &str, arguments: &[&str]) -> Self {
         let (master, slave) = pair(columns);
-        let before = drawn_modes(&slave);
+        let before = rustix::termios::tcgetattr(&slave).expect("it is a terminal");
         let mut command = Command::new("setsid");
         undisturbed(&mut command).args(["--ctty", program]).args(arguments);
         let end = || slave.try_clone().expect("a descriptor");
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
         let process = Process(child.expect("these tests need the program setsid, of the package util-linux"));
         let screen = vt100::Parser::new(size(ROWS), size(columns), 0);
-        Self { master, slave, before, screen, process }
+        Self { master, slave, before, screen, written: Vec::new(), process }
     }
 
     /// Presses keys.
@@ -96,17 +97,15 @@ impl Terminal {
 
     /// Whether the terminal is now as it was before the client.
     pub(crate) fn is_restored(&self) -> bool {
-        drawn_modes(&self.slave) == self.before && !self.screen.screen().bracketed_paste()
+        let now = rustix::termios::tcgetattr(&self.slave).expect("it is a terminal");
+        modes(&now) == modes(&self.before) && !self.screen.screen().bracketed_paste()
     }
 
-    /// Waits until the terminal is as it was before the client.
-    #[track_caller]
-    pub(crate) fn gets_restored(&mut self) {
-        let began = Instant::now();
-        while !self.is_restored() {
-            assert!(began.elapsed() < PATIENCE, "still:\n{}", drawn(self.screen.screen()));
-            self.look();
-        }
+    /// Another program makes the terminal what it was before the client.
+    pub(crate) fn is_reset(&mut self) {
+        rustix::termios::tcsetattr(&self.slave, OptionalActions::Now, &self.before)
+            .expect("it is a terminal");
+        self.is_written_on("\x1b[?2004l");
     }
 
     /// The window gets another width.
@@ -118,6 +117,11 @@ impl Terminal {
     /// Something else writes on the terminal.
     pub(crate) fn is_written_on(&mut self, text: &str) {
         self.slave.write_all(text.as_bytes()).expect("the terminal is there");
+    }
+
+    /// All that was written on it.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.written
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -136,9 +140,9 @@ impl Terminal {
 
     /// Waits for the end; the exit code.
     pub(crate) fn ends(&mut self) -> Option<i32> {
-        let Self { process, master, screen, .. } = self;
+        let Self { process, master, screen, written, .. } = self;
         let code = process.ends(|| {
-            look(master, screen);
+            look(master, screen, written);
         });
         // What it wrote last.
         while self.look() {}
@@ -151,12 +155,12 @@ impl Terminal {
     }
 
     fn look(&mut self) -> bool {
-        look(&mut self.master, &mut self.screen)
+        look(&mut self.master, &mut self.screen, &mut self.written)
     }
 }
 
 /// Takes in what was written, or waits a moment for it. Returns whether there was anything.
-fn look(master: &mut File, screen: &mut vt100::Parser) -> bool {
+fn look(master: &mut File, screen: &mut vt100::Parser, written: &mut Vec<u8>) -> bool {
     let mut waits = [PollFd::new(&*master, PollFlags::IN)];
     let moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     if !matches!(rustix::event::poll(&mut waits, Some(&moment)), Ok(1)) {
@@ -165,6 +169,7 @@ fn look(master: &mut File, screen: &mut vt100::Parser) -> bool {
     let mut buffer = [0; 4096];
     let count = master.read(&mut buffer).expect("the terminal is there");
     screen.process(&buffer[..count]);
+    written.extend_from_slice(&buffer[..count]);
     count > 0
 }
 
@@ -193,13 +198,10 @@ fn drawn(screen: &vt100::Screen) -> String {
     lines.join("\n")
 }
 
-/// How the terminal treats what is typed and written, as text.
-fn drawn_modes(terminal: &File) -> String {
-    let modes = rustix::termios::tcgetattr(terminal).expect("it is a terminal");
-    format!(
-        "{:?}",
-        (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes, modes.special_codes)
-    )
+/// How a terminal treats what is typed and written, as text.
+fn modes(terminal: &Termios) -> String {
+    let Termios { input_modes, output_modes, control_modes, local_modes, special_codes, .. } = terminal;
+    format!("{input_modes:?} {output_modes:?} {control_modes:?} {local_modes:?} {special_codes:?}")
 }
 
 /// The two ends of a new pseudo-terminal.
