@@ -1,1 +1,1 @@
-
+//! What the model does, in virtual time, as stories.

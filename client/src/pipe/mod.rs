@@ -153,15 +153,9 @@ impl Pipe {
     /// There is news.
     pub fn news(&mut self, news: &News, words: &mut Vec<Word>) {
         match news {
-            News::Said { said, .. } if said.mine => {}
-            News::Said { said, .. } => {
-                if self.options.follow && !self.options.json {
-                    words.extend(
-                        words::plain(said)
-                            .iter()
-                            .map(|line| Word::Message(harmless::line(line).into_owned())),
-                    );
-                }
+            News::Said { said, .. } if !said.mine && self.options.follow && !self.options.json => {
+                let lines = words::plain(said);
+                words.extend(lines.iter().map(|line| Word::Message(harmless::line(line).into_owned())));
             }
             News::Unsaid { text, why, .. } => {
                 self.refused += 1;
@@ -180,12 +174,9 @@ impl Pipe {
                 }
                 self.trouble = None;
             }
-            News::Reset { .. } => {
-                if self.options.follow {
-                    words.push(Word::Trouble(
-                        "messages may be missing here: the server cannot tell them any more".into(),
-                    ));
-                }
+            News::Reset { .. } if self.options.follow => {
+                let sentence = "messages may be missing here: the server cannot tell them any more";
+                words.push(Word::Trouble(sentence.into()));
             }
             News::NotJoined { why, .. } => {
                 self.trouble = Some(why.clone());
