@@ -47,9 +47,6 @@ pub const IDLE: Span = Span::secs(75);
 /// How long we wait for the server to end the connection after our close.
 const CLOSE: Span = Span::secs(1);
 
-/// How many messages are read in one go, so that a flood does not keep the keyboard waiting.
-const READS_PER_TURN: usize = 64;
-
 /// What a connection shall be.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -59,11 +56,14 @@ pub struct Options {
     pub incoming: Option<usize>,
     /// How much tungstenite may hold that the kernel does not take, in bytes. At least one message has to fit.
     pub outgoing: usize,
+    /// How many messages are read in one go, so that a flood does not keep the keyboard waiting. Nothing can be sent
+    /// behind a close, so whoever has to answer each message takes one.
+    pub reads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { subprotocol: Some("snug.v1"), incoming: Some(1024 * 1024), outgoing: 64 * 1024 }
+        Self { subprotocol: Some("snug.v1"), incoming: Some(1024 * 1024), outgoing: 64 * 1024, reads: 64 }
     }
 }
 
@@ -275,7 +275,7 @@ impl Link {
 
     fn connecting(&mut self, now: Millis, stream: TcpStream, to: SocketAddr) -> (State, Verdict) {
         // An event may be an old one: only a peer's address proves that it is connected.
-        match stream.take_error().map_or_else(Some, |error| error) {
+        match stream.take_error().unwrap_or_else(Some) {
             Some(error) => return self.next_address(to, &error),
             None if stream.peer_addr().is_err() => return (State::Connecting(stream, to), Verdict::Wait),
             None => {}
@@ -355,7 +355,7 @@ impl Link {
         heard: &mut Vec<Heard>,
     ) -> (State, Verdict) {
         pump(&mut socket, &mut self.queue);
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..self.options.reads {
             match socket.read() {
                 Ok(message) => {
                     self.deadline = Some(now.plus(IDLE));
@@ -363,7 +363,13 @@ impl Link {
                         Message::Text(text) => heard.push(Heard::Text(text.as_str().to_owned())),
                         Message::Binary(bytes) => heard.push(Heard::Binary(bytes.into())),
                         Message::Close(frame) => {
-                            self.failed = Some(closed(frame));
+                            let fault = closed(frame);
+                            // Our answer is on its way: nothing more will come. RFC 6455 section 7.1.1 lets a client
+                            // go before the server does, and a server may take its time.
+                            if socket.flush().is_ok() {
+                                return (State::Over, Verdict::Lost(fault));
+                            }
+                            self.failed = Some(fault);
                             self.deadline = Some(now.plus(CLOSE));
                             return (State::Closing(socket), Verdict::GoOn);
                         }
@@ -383,7 +389,7 @@ impl Link {
     /// What the other end still says after a close counts for nothing but its own close.
     fn closing(&mut self, mut socket: Box<WebSocket<TcpStream>>) -> (State, Verdict) {
         let _ = socket.flush();
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..self.options.reads {
             match socket.read() {
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -178,6 +178,7 @@ impl Model {
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         let phase = match self.phase {
+            Phase::Over => return None,
             Phase::Greeting { until } | Phase::Waiting { until } => Some(until),
             _ => None,
         };
@@ -292,6 +293,9 @@ impl Model {
     }
 
     fn leave(&mut self, now: Millis, asks: &mut Vec<Ask>) {
+        if self.phase == Phase::HungUp {
+            return;
+        }
         if self.leaving.is_some() {
             // Asked twice: the person does not want to wait.
             return self.hang_up(asks);
