@@ -1,4 +1,5 @@
-//! Talking in a terminal. Each screen is drawn as it should be, with `|` where the cursor is.
+//! Talking in a terminal. Each screen is drawn as it should be, with `|` where the cursor is; the drawings make this
+//! longer than 400 lines.
 
 mod support;
 

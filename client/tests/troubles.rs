@@ -23,7 +23,7 @@ fn a_person_sees(server: &str, play: impl FnOnce(), sentence: &str) {
     assert!(terminal.is_restored());
 }
 
-/// The same, but a program tries. It is not tried again, or the test would have to play a second time.
+/// The same, but a program tries, which has nothing to say yet. It is not tried again: the test plays once.
 #[track_caller]
 fn a_program_is_told(server: &str, play: impl FnOnce(), sentence: &str) {
     let address = server.parse().expect("an address");
