@@ -130,7 +130,7 @@ fn what_is_not_confirmed_in_time_is_counted() {
 fn it_does_not_try_for_ever() {
     // It is connected to, but nobody ever answers.
     let server = Server::listen();
-    let client = Client::fed(server.address, &[OPS, &["--timeout", "0.2"]].concat(), "disk full\n");
+    let client = Client::fed(server.address, &[OPS, &["--timeout", "2"]].concat(), "disk full\n");
     let fault = "client: no connection in time\nclient: 1 of 1 line not confirmed\n";
     assert_eq!(client.ends(), failure(1, fault));
 }
