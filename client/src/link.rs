@@ -1,5 +1,5 @@
-//! One connection to a server: name, TCP, handshake, messages, end. With [`connect`], the only file that knows tungstenite; it must not
-//! know what the messages say, when to try again, or what is on the screen.
+//! One connection to a server: name, TCP, handshake, messages, end. With its module `connect`, the only file that knows
+//! tungstenite; it must not know what the messages say, when to try again, or what is on the screen.
 //!
 //! Everything is non-blocking. [`Link::drive`] does whatever can be done now and may be called at any time; all that
 //! happened comes back as [`Heard`], and after [`Heard::Lost`] nothing more does. Traps, each of which has bitten
