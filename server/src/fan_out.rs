@@ -99,8 +99,8 @@ impl FanOut {
         for mut log in self.rooms.drain(..) {
             // A stable sort: the exceptions of one member stay in the order of the log, but being behind comes first,
             // and leaves nothing of it.
-            let nothing = |&slot: &u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
-            log.exceptions.splice(0..0, hub.behind(log.room).iter().map(nothing));
+            let nothing = |slot: u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
+            log.exceptions.splice(0..0, hub.behind(log.room).map(nothing));
             log.exceptions.sort_by_key(|exception| exception.slot);
             let mut exceptions = log.exceptions.as_slice();
             for &slot in hub.members(log.room) {

@@ -16,7 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod conn;
 mod fan_out;
-mod listeners;
+pub mod listeners;
 pub mod logging;
 pub mod reactor;
 pub mod server;

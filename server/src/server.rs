@@ -134,6 +134,7 @@ impl<E: Engine> Server<E> {
             Effect::Live { room, slot } => self.rooms.live_from_here(outbox, room, slot),
             Effect::Record(record) => self.store.post(Letter::Record(record)),
             Effect::Recall(recall) => self.store.post(Letter::Recall(recall)),
+            Effect::AwaitDrain { conn } => outbox.await_drain(conn.slot),
             Effect::Hangup { conn, code, reason } => {
                 outbox.hang_up(Hangup { slot: conn.slot, code, reason });
             }
@@ -235,6 +236,17 @@ impl<E: Engine> Desk for Server<E> {
         self.tell_hub(now, Input::Closed { conn }, outbox);
     }
 
+    fn lagging(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        // Plain has no position to go on from, so nothing can be left out: it reads, or it is hung up on.
+        if self.speech(conn.slot).dialect == Dialect::V1 {
+            self.tell_hub(now, Input::Lagging { conn }, outbox);
+        }
+    }
+
+    fn drained(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        self.tell_hub(now, Input::Drained { conn }, outbox);
+    }
+
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool {
         while !self.rooms.is_full(outbox) {
             let Some(answer) = self.store.next(Clock::wall) else { return false };
@@ -252,6 +264,10 @@ impl<E: Engine> Desk for Server<E> {
         if self.hub.next_deadline().is_some_and(|due| due <= now) {
             self.tell_hub(now, Input::Tick, outbox);
         }
+    }
+
+    fn held(&self) -> usize {
+        self.store.held()
     }
 
     fn deadline(&self) -> Option<Millis> {

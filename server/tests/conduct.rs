@@ -14,7 +14,8 @@ use tungstenite::client::IntoClientRequest;
 /// Sends frames as they are behind a good handshake; what the server sent behind its 101, as hex. In `snug.v1`, where
 /// the server says nothing before it is greeted.
 fn frames(server: &Server, bytes: &[u8]) -> String {
-    let request = upgrade_request("/ws").replace("Upgrade: w", "Sec-WebSocket-Protocol: snug.v1\r\nUpgrade: w");
+    let request =
+        upgrade_request("/ws").replace("Upgrade: w", "Sec-WebSocket-Protocol: snug.v1\r\nUpgrade: w");
     let mut request = request.into_bytes();
     request.extend_from_slice(bytes);
     let mut stream = server.tcp();
@@ -40,7 +41,11 @@ fn a_broken_rule_has_its_close_code() {
     assert_eq!(close(b"\x09\x80\0\0\0\0"), "03ea", "a ping in fragments: 1002 (5.5)");
     assert_eq!(close(b"\x80\x80\0\0\0\0"), "03ea", "a continuation of nothing: 1002 (5.4)");
     assert_eq!(close(b"\x81\x81\0\0\0\0\xff"), "03ef", "not UTF-8: 1007 (8.1)");
-    assert_eq!(close(b"\x81\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0"), "03f1", "two gigabytes: 1009, from the header");
+    assert_eq!(
+        close(b"\x81\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0"),
+        "03f1",
+        "two gigabytes: 1009, from the header"
+    );
     assert_eq!(close(b"\x82\x80\0\0\0\0"), "03eb", "binary: 1003, only text is spoken here");
     assert_eq!(close(b"\x88\x82\0\0\0\0\x03\xe8"), "03e8", "a good end is answered in kind: 1000 (5.5.1)");
 }
@@ -148,7 +153,8 @@ fn the_log_never_says_what_is_said() {
 fn what_prevents_a_start_is_said() {
     let first = Server::start(&[]);
     let run = |flags: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(flags).output().expect("it runs");
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(flags).output().expect("it runs");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let address = first.address.to_string();
@@ -174,11 +180,17 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
     use protocol::chat::id::Epoch;
     use protocol::ws::{Role, Rules};
     use server::conn::{MAX_UNSENT, Manners};
-    use server::store::{Memory, Store};
+    use server::listeners::Place;
+    use server::store::{Memory, Ring, Store};
 
     let epoch = Epoch([0; 8]);
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let desk = server::server::Server::new(hub, Store::new(Memory::new(epoch)), || [7; 16], Vec::new());
+    let desk = server::server::Server::new(
+        hub,
+        Store::new(Memory::new(epoch, Ring::default())),
+        || [7; 16],
+        Vec::new(),
+    );
     let settings = server::reactor::Settings {
         manners: Manners {
             rules: Rules { role: Role::Server, message: 1024, fragments: 8 },
@@ -186,18 +198,28 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
             max_unsent: MAX_UNSENT,
         },
         patience,
+        connections: None,
         per_address: None,
+        memory: None,
     };
     let loopback = "127.0.0.1:0".parse().expect("an address");
-    let mut reactor = server::reactor::Reactor::bind(&[loopback], settings, desk).expect("a port");
-    let address = reactor.addresses().next().expect("it listens");
+    let mut reactor =
+        server::reactor::Reactor::bind(&[Place::Tcp(loopback)], settings, desk).expect("a port");
+    let Some(Place::Tcp(address)) = reactor.places().next() else { panic!("it does not listen") };
     std::thread::spawn(move || reactor.run());
     address
 }
 
 fn patient() -> server::conn::deadlines::Patience {
     let long = Span::secs(3600);
-    server::conn::deadlines::Patience { handshake: long, idle: long, pong: long, close: long }
+    server::conn::deadlines::Patience {
+        handshake: long,
+        idle: long,
+        pong: long,
+        close: long,
+        message: long,
+        progress: long,
+    }
 }
 
 fn connect(address: std::net::SocketAddr) -> tungstenite::WebSocket<TcpStream> {
@@ -236,7 +258,8 @@ fn an_idle_peer_is_pinged_and_stays_if_it_answers() {
 
 #[test]
 fn a_peer_that_does_not_answer_its_ping_is_gone() {
-    let address = impatient(server::conn::deadlines::Patience { idle: Span(20), pong: Span(20), ..patient() });
+    let address =
+        impatient(server::conn::deadlines::Patience { idle: Span(20), pong: Span(20), ..patient() });
     let asleep = connect(address);
     let mut stream = asleep.get_ref();
     let mut bytes = Vec::new();

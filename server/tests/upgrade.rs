@@ -13,7 +13,10 @@ fn pages() {
     let health = server.raw("GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n");
     assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("\r\n\r\nok\n"), "{health}");
     let page = server.raw("GET / HTTP/1.1\r\nHost: board\r\n\r\n");
-    assert!(page.contains("Content-Type: text/html; charset=utf-8\r\n") && page.contains("<h1>Snug</h1>"), "{page}");
+    assert!(
+        page.contains("Content-Type: text/html; charset=utf-8\r\n") && page.contains("<h1>Snug</h1>"),
+        "{page}"
+    );
     let head = server.raw("HEAD / HTTP/1.1\r\nHost: board\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
 }
@@ -37,10 +40,16 @@ fn every_refusal_has_its_status_and_a_line() {
         ("426 Upgrade Required", "GET /ws/lobby HTTP/1.1\r\nHost: board\r\n\r\n".to_owned()),
         ("426 Upgrade Required", good.replace("Version: 13", "Version: 8")),
         ("431 Request Header Fields Too Large", good.replace("board", &long)),
-        ("431 Request Header Fields Too Large", good.replace("Host: board\r\n", &format!("Host: board\r\n{many}"))),
+        (
+            "431 Request Header Fields Too Large",
+            good.replace("Host: board\r\n", &format!("Host: board\r\n{many}")),
+        ),
     ] {
         let answer = server.raw(&request);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{status} for {request}\ngot {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{status} for {request}\ngot {answer}"
+        );
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.contains("Connection: close") || status.starts_with("426"), "{head}");
         assert_eq!(body.lines().count(), 1, "one line that says why: {body:?}");
@@ -52,7 +61,8 @@ fn every_refusal_has_its_status_and_a_line() {
 fn its_own_page_and_allowed_ones_may_connect() {
     let server = Server::start(&["--allow-origin", "https://chat.example"]);
     for origin in ["http://board", "https://chat.example"] {
-        let request = upgrade_request("/ws/lobby").replace("Host: board", &format!("Host: board\r\nOrigin: {origin}"));
+        let request =
+            upgrade_request("/ws/lobby").replace("Host: board", &format!("Host: board\r\nOrigin: {origin}"));
         let mut stream = server.tcp();
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = [0; 12];

@@ -51,6 +51,16 @@ pub struct Conn {
     known: bool,
     /// It is on the list of those to be freed.
     dead: bool,
+    /// More waits for it than should, and the desk was told so.
+    lagging: bool,
+    /// The desk wants to know when all is sent.
+    awaited: bool,
+    /// How many pings came since it last read all that was sent to it.
+    pings: u32,
+    /// The latest ping that was not answered yet.
+    owed_pong: Option<Box<[u8]>>,
+    /// How much memory it was last found to hold.
+    charged: usize,
 }
 
 /// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
@@ -63,6 +73,14 @@ enum Phase {
     Head(Box<HeadBuffer>),
     Open(Decoder),
     Draining,
+}
+
+/// What came in one read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// Frames of every kind: fragments, control frames and empty ones cost as much as others.
+    frames: u64,
+    messages: u64,
 }
 
 /// What a connection waits for, as far as deadlines go.
@@ -81,6 +99,10 @@ pub enum Waits {
 pub enum Flushed {
     /// All is sent, or waits for the kernel within the budget.
     Fine,
+    /// All is sent, and the desk wanted to know it.
+    Drained,
+    /// More waits than should, since this flush.
+    Lags,
     /// More waits than is allowed.
     OverBudget,
     /// The socket is broken.
@@ -100,6 +122,11 @@ impl Conn {
             paused: false,
             known: false,
             dead: false,
+            lagging: false,
+            awaited: false,
+            pings: 0,
+            owed_pong: None,
+            charged: 0,
         }
     }
 
@@ -119,7 +146,7 @@ impl Conn {
         self.transport.register(registry, token)
     }
 
-    /// Takes in what was read.
+    /// Takes in what was read. True if a message was finished.
     pub fn receive<D: Desk>(
         &mut self,
         now: Millis,
@@ -128,18 +155,19 @@ impl Conn {
         manners: &Manners,
         desk: &mut D,
         outbox: &mut Outbox,
-    ) {
+    ) -> bool {
         if let Phase::Head(buffer) = &mut self.phase {
             match buffer.feed(&mut input) {
-                Ok(false) => return,
+                Ok(false) => return false,
                 Ok(true) => self.judge_head(now, id, desk, outbox),
                 Err(refusal) => self.refuse(id, &refusal, outbox),
             }
         }
-        let frames = self.receive_frames(now, id, input, manners, desk, outbox);
+        let taken = self.receive_frames(now, id, input, manners, desk, outbox);
         if let Some(pace) = manners.pace {
-            pace.charge(&mut self.worked_off, now, frames);
+            pace.charge(&mut self.worked_off, now, taken.frames);
         }
+        taken.messages > 0
     }
 
     fn judge_head<D: Desk>(&mut self, now: Millis, id: ConnId, desk: &mut D, outbox: &mut Outbox) {
@@ -161,7 +189,7 @@ impl Conn {
         self.phase = Phase::Draining;
     }
 
-    /// Decodes and hands on; returns how many steps there were. What comes after a close is not looked at.
+    /// Decodes and hands on. What comes after a close is not looked at.
     fn receive_frames<D: Desk>(
         &mut self,
         now: Millis,
@@ -170,23 +198,23 @@ impl Conn {
         manners: &Manners,
         desk: &mut D,
         outbox: &mut Outbox,
-    ) -> u64 {
-        let mut frames = 0;
+    ) -> Taken {
+        let mut taken = Taken::default();
         loop {
-            let Phase::Open(decoder) = &mut self.phase else { return frames };
-            let step = match decoder.next(&manners.rules, &mut input) {
+            let Phase::Open(decoder) = &mut self.phase else { return taken };
+            let step = match decoder.next_counted(&manners.rules, &mut input, &mut taken.frames) {
                 Ok(Some(step)) => step,
-                Ok(None) => return frames,
+                Ok(None) => return taken,
                 Err(violation) => {
                     self.violated(now, id, violation, desk, outbox);
-                    return frames;
+                    return taken;
                 }
             };
-            frames += 1;
+            taken.messages += u64::from(matches!(step, Step::Text(_) | Step::Binary(_)));
             if let Step::Close(frame) = &step {
                 trace!("conn {}: close received, {:?}", id.slot, frame.as_ref().map(|frame| frame.code));
                 self.receive_close(now, id, frame.as_ref(), desk, outbox);
-                return frames;
+                return taken;
             }
             if self.closing.ignores_data() {
                 continue;
@@ -195,11 +223,24 @@ impl Conn {
             match step {
                 Step::Text(text) => desk.message(now, id, Message::Text(&text), outbox),
                 Step::Binary(bytes) => desk.message(now, id, Message::Binary(&bytes), outbox),
-                Step::Ping(payload) => {
-                    outbox.send(id.slot, |log| encode::frame(Opcode::Pong, &payload, log));
-                }
+                Step::Ping(payload) => self.pong(id, &payload, outbox),
                 Step::Pong(_) | Step::Close(_) => {}
             }
+        }
+    }
+
+    /// Answers a ping, unless the peer does not read the answers: then only the latest, when it reads again.
+    fn pong(&mut self, id: ConnId, payload: &[u8], outbox: &mut Outbox) {
+        if self.unsent.len() == 0 {
+            self.pings = 0;
+        }
+        self.pings += 1;
+        if self.unsent.len() == 0 || self.pings <= manners::MAX_PONGS_KEPT {
+            outbox.send(id.slot, |log| encode::frame(Opcode::Pong, payload, log));
+        } else if self.pings <= manners::MAX_PINGS_UNREAD {
+            self.owed_pong = Some(payload.into());
+        } else {
+            outbox.hang_up(Hangup { slot: id.slot, code: CloseCode::POLICY, reason: "too many pings" });
         }
     }
 
@@ -263,13 +304,39 @@ impl Conn {
             return Flushed::Broken;
         }
         trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
-        if self.unsent_len() > manners.max_unsent {
+        let left = self.unsent_len();
+        if left > manners.max_unsent {
             return Flushed::OverBudget;
         }
-        if self.unsent_len() == 0 && matches!(self.phase, Phase::Draining) {
+        if left > manners.lag() && !self.lagging && self.closing == Closing::Open {
+            self.lagging = true;
+            return Flushed::Lags;
+        }
+        if left > 0 {
+            return Flushed::Fine;
+        }
+        self.drained(slot)
+    }
+
+    fn drained(&mut self, slot: u32) -> Flushed {
+        self.lagging = false;
+        if let Some(payload) = self.owed_pong.take() {
+            let mut frame = Vec::new();
+            encode::frame(Opcode::Pong, &payload, &mut frame);
+            if self.unsent.write(&mut self.transport, std::iter::once(frame.as_slice())).is_err() {
+                return Flushed::Broken;
+            }
+        }
+        if matches!(self.phase, Phase::Draining) {
             self.transport.finish();
         }
-        Flushed::Fine
+        match std::mem::take(&mut self.awaited) {
+            true => {
+                trace!("conn {slot}: has read all");
+                Flushed::Drained
+            }
+            false => Flushed::Fine,
+        }
     }
 
     /// Ends a connection whose reader does not keep up: the close frame is the last thing that waits for it.
@@ -279,6 +346,39 @@ impl Conn {
             encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut frame);
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }
+    }
+
+    /// The desk wants to know when all is sent.
+    pub fn await_drain(&mut self) {
+        self.awaited = true;
+    }
+
+    /// Whether more waits for it than should.
+    #[must_use]
+    pub fn is_lagging(&self) -> bool {
+        self.lagging
+    }
+
+    /// Whether the kernel took something since this was last asked.
+    pub fn has_moved(&mut self) -> bool {
+        self.unsent.has_moved()
+    }
+
+    /// Whether a message is unfinished.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_message())
+    }
+
+    /// How many bytes of memory it holds beyond its place in the table.
+    #[must_use]
+    fn held(&self) -> usize {
+        let unfinished = match &self.phase {
+            Phase::Head(buffer) => buffer.bytes().len(),
+            Phase::Open(decoder) => decoder.held(),
+            Phase::Draining => 0,
+        };
+        unfinished + self.unsent_len()
     }
 
     /// How many bytes wait for the kernel.

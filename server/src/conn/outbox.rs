@@ -41,6 +41,8 @@ pub struct Outbox {
     dirty: Vec<u32>,
     /// Connections the desk wants ended after this turn's bytes.
     hangups: Vec<Hangup>,
+    /// Connections whose desk wants to know when all is sent.
+    awaited: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +142,17 @@ impl Outbox {
     /// Takes out the connections to be ended.
     pub fn take_hangups(&mut self) -> Vec<Hangup> {
         core::mem::take(&mut self.hangups)
+    }
+
+    /// Asks to be told ([`super::Desk::drained`]) when all that is due to a connection has left.
+    pub fn await_drain(&mut self, slot: u32) {
+        self.awaited.push(slot);
+        self.mark(slot);
+    }
+
+    /// Takes out the connections whose desk waits for them.
+    pub fn take_awaited(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.awaited)
     }
 
     /// Whether anything waits to be flushed.

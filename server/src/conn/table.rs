@@ -19,14 +19,20 @@ pub struct Table {
     /// How many connections each address has.
     addresses: HashMap<[u8; 16], u32>,
     dead: Vec<u32>,
+    /// How many bytes all connections hold beyond their places here.
+    held: usize,
 }
 
 impl Table {
     /// Gives a connection a slot.
-    pub fn insert(&mut self, transport: Transport, address: u128) -> u32 {
+    pub fn insert(&mut self, transport: Transport, address: Option<u128>) -> u32 {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
-        *self.addresses.entry(address.to_be_bytes()).or_default() += 1;
+        // No peer calls from the unspecified address, so it can stand for none.
+        let address = address.unwrap_or(0);
+        if address != 0 {
+            *self.addresses.entry(address.to_be_bytes()).or_default() += 1;
+        }
         // A process has far fewer descriptors than 2^32.
         u32::try_from(self.conns.insert(Conn::new(transport, generation, address))).unwrap_or(u32::MAX)
     }
@@ -60,6 +66,36 @@ impl Table {
         self.conns.is_empty()
     }
 
+    /// Looks again how much memory a connection holds.
+    pub fn recharge(&mut self, slot: u32) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            let held = conn.held();
+            let before = std::mem::replace(&mut conn.charged, held);
+            self.held = (self.held + held).saturating_sub(before);
+        }
+    }
+
+    /// Counts a connection that is about to be freed as holding nothing.
+    pub fn recharge_nothing(&mut self, slot: u32) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            self.held = self.held.saturating_sub(std::mem::take(&mut conn.charged));
+        }
+    }
+
+    /// How many bytes all connections hold beyond their places here, as of when each was last looked at.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The connection that has the most unsent, if any has.
+    #[must_use]
+    pub fn furthest_behind(&self) -> Option<u32> {
+        let living = self.conns.iter().filter(|(_, conn)| !conn.dead && conn.unsent_len() > 0);
+        let (slot, _) = living.max_by_key(|(_, conn)| conn.unsent_len())?;
+        u32::try_from(slot).ok()
+    }
+
     /// Puts a connection on the list of those to be freed.
     pub fn bury(&mut self, slot: u32) {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
@@ -77,6 +113,7 @@ impl Table {
     /// Frees a slot. The socket is closed, which also takes it out of the poll.
     pub fn free(&mut self, slot: u32) {
         let Some(conn) = self.conns.try_remove(slot as usize) else { return };
+        self.held = self.held.saturating_sub(conn.charged);
         if let Some(count) = self.addresses.get_mut(&conn.address) {
             *count -= 1;
             if *count == 0 {

@@ -18,6 +18,8 @@ pub(super) struct Unsent {
     rest: Option<Box<Rest>>,
     /// The kernel takes no more; a writable edge will tell.
     blocked: bool,
+    /// The kernel took something since this was last asked.
+    moved: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +59,7 @@ impl Unsent {
             if slices.is_empty() {
                 return Ok(());
             }
-            let accepted = accepted(transport.write(slices))?;
+            let accepted = self.accepted(transport.write(slices))?;
             let total: usize = slices.iter().map(|slice| slice.len()).sum();
             if accepted < total {
                 self.blocked = true;
@@ -70,16 +72,16 @@ impl Unsent {
     }
 
     fn write_rest(&mut self, transport: &mut Transport) -> io::Result<()> {
-        let Some(rest) = &mut self.rest else { return Ok(()) };
         if self.blocked {
             return Ok(());
         }
+        let Some(mut rest) = self.rest.take() else { return Ok(()) };
         let unsent = rest.bytes.get(rest.sent..).unwrap_or_default();
-        let accepted = accepted(transport.write(&[IoSlice::new(unsent)]))?;
-        if accepted == unsent.len() {
-            self.rest = None;
-        } else {
+        let length = unsent.len();
+        let accepted = self.accepted(transport.write(&[IoSlice::new(unsent)]))?;
+        if accepted < length {
             rest.sent += accepted;
+            self.rest = Some(rest);
             self.blocked = true;
         }
         Ok(())
@@ -109,13 +111,22 @@ impl Unsent {
     pub(super) fn unblock(&mut self) {
         self.blocked = false;
     }
-}
 
-/// A kernel that would have us wait has taken nothing.
-fn accepted(outcome: io::Result<usize>) -> io::Result<usize> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
+    /// Whether the kernel took something since this was last asked.
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// A kernel that would have us wait has taken nothing.
+    fn accepted(&mut self, outcome: io::Result<usize>) -> io::Result<usize> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+            Ok(count) => {
+                self.moved |= count > 0;
+                Ok(count)
+            }
+        }
     }
 }
 

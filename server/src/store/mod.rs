@@ -11,7 +11,7 @@ use hub::effect::{Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::id::{Epoch, RequestId};
 
-pub use memory::Memory;
+pub use memory::{Memory, Ring};
 
 /// What is asked of the store.
 #[derive(Clone, Debug)]
@@ -51,6 +51,9 @@ pub trait Engine {
 
     /// The life of the logs to which the numbers given now belong.
     fn epoch(&self) -> Epoch;
+
+    /// How many bytes of memory the kept entries take, about.
+    fn held(&self) -> usize;
 }
 
 /// The mailbox before an engine.
@@ -83,6 +86,11 @@ impl<E: Engine> Store<E> {
     /// Whether an answer waits, or will without anybody's doing.
     pub fn has_more(&self) -> bool {
         !self.answers.is_empty() || !self.letters.is_empty()
+    }
+
+    /// How many bytes of memory letters, answers and kept entries take, about.
+    pub fn held(&self) -> usize {
+        self.engine.held() + (self.letters.len() + self.answers.len()) * size_of::<Answer>()
     }
 
     /// See [`Engine::epoch`].

@@ -7,7 +7,7 @@ use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
-use super::{Answer, Engine, Letter, Memory, Store};
+use super::{Answer, Engine, Letter, Memory, Ring, Store};
 
 const EPOCH: Epoch = Epoch([1; 8]);
 const CONN: ConnId = ConnId { slot: 3, generation: 9 };
@@ -15,7 +15,7 @@ const ALICE: UserId = UserId([0xa; 10]);
 const BOB: UserId = UserId([0xb; 10]);
 
 fn engines(story: impl Fn(Store<Box<dyn Engine>>)) {
-    story(Store::new(Box::new(Memory::new(EPOCH))));
+    story(Store::new(Box::new(Memory::new(EPOCH, Ring::default()))));
 }
 
 impl Engine for Box<dyn Engine> {
@@ -30,6 +30,10 @@ impl Engine for Box<dyn Engine> {
 
     fn epoch(&self) -> Epoch {
         (**self).epoch()
+    }
+
+    fn held(&self) -> usize {
+        (**self).held()
     }
 }
 
@@ -150,6 +154,47 @@ fn what_is_forgotten_is_said_to_be_gone() {
 
         let again = applied(say(&mut store, ALICE, "k", "lobby", "the first"));
         assert!(again.entry.seq != first.entry.seq, "an id lives as long as its entry");
+    });
+}
+
+/// A thousand rooms that each keep little are bounded together; and a number is never given twice.
+#[test]
+fn all_rooms_together_are_bounded() {
+    let ring = Ring { total: 64 * 1024, ..Ring::default() };
+    let mut store: Store<Box<dyn Engine>> = Store::new(Box::new(Memory::new(EPOCH, ring)));
+    applied(say(&mut store, ALICE, "k", "first", "one"));
+    let second = applied(say(&mut store, ALICE, "", "first", "two")).entry.seq;
+    for number in 0..1000 {
+        store.post(Letter::Record(Record {
+            room: RoomName::new(format!("room-{number}")).unwrap(),
+            user: BOB,
+            nick: "bob".into(),
+            kind: Kind::Talk,
+            text: "x".repeat(100).into(),
+            id: RequestId::new(number.to_string()),
+            origin: None,
+        }));
+        applied(store.next(|| 0).unwrap());
+        assert!(store.held() <= 64 * 1024, "{} bytes are held", store.held());
+    }
+    let gone = recall(&mut store, "first", Range::Since(Since::After { epoch: EPOCH, seq: 1 }));
+    assert_eq!(gone.reset, Some(ResetReason::Gone), "who had the first is told that the second is lost");
+    let again = applied(say(&mut store, ALICE, "k", "first", "one"));
+    assert!(again.entry.seq > second && !again.dup);
+}
+
+#[test]
+fn a_page_that_comes_too_late_says_so() {
+    engines(|mut store| {
+        for _ in 0..300 {
+            say(&mut store, BOB, "", "lobby", "and more");
+        }
+        let late = recall(&mut store, "lobby", Range::From(5));
+        assert_eq!((late.reset, late.entries[0].seq), (Some(ResetReason::Gone), late.first));
+        let in_time = recall(&mut store, "lobby", Range::From(late.first));
+        assert_eq!(in_time.reset, None);
+        let done = recall(&mut store, "lobby", Range::From(301));
+        assert_eq!((done.reset, done.entries.len()), (None, 0), "there is nothing new, and nothing is lost");
     });
 }
 

@@ -79,7 +79,8 @@ impl Server {
         let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
         let (socket, response) =
             tungstenite::client::client_with_config(request, self.tcp(), Some(config)).expect("a handshake");
-        let chosen = response.headers().get("Sec-WebSocket-Protocol").map(|name| name.to_str().expect("ASCII"));
+        let chosen =
+            response.headers().get("Sec-WebSocket-Protocol").map(|name| name.to_str().expect("ASCII"));
         assert_eq!(chosen, protocol, "the server takes the dialect it was asked for");
         Client { socket }
     }
@@ -101,7 +102,8 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        let pid =
+            i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("it lives");
     }
 
