@@ -1,7 +1,9 @@
 //! What must hold at all times, between any two inputs. For tests and debug builds: looks at everything.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
+use crate::behind::Wait;
 use crate::hub::Hub;
 use crate::input::Dialect;
 use crate::person::PersonId;
@@ -80,23 +82,18 @@ impl Hub {
 
     fn check_members(&self, id: RoomId, room: &Room) {
         let name = room.name.as_str();
-        let (members, behind, paging) = (&room.members, &room.behind, &room.paging);
+        let members = &room.members;
         assert!(!members.as_slice().is_empty(), "{name} has a member, or it would be gone");
-        for slots in [members, behind, paging] {
-            let pairs = slots.as_slice().windows(2);
-            assert!(
-                pairs.into_iter().all(|pair| pair[0] < pair[1]),
-                "the slots of {name} are sorted: {slots:?}"
-            );
+        let behind: Vec<u32> = room.behind.iter().map(|(slot, _)| slot).collect();
+        for slots in [members.as_slice(), &behind] {
+            assert!(slots.is_sorted_by(|a, b| a < b), "the slots of {name} are sorted: {slots:?}");
         }
-        assert!(
-            behind.as_slice().iter().all(|slot| members.contains(*slot)),
-            "who is behind in {name} is in it"
-        );
-        assert!(
-            paging.as_slice().iter().all(|slot| behind.contains(*slot)),
-            "who gets pages in {name} is behind"
-        );
+        for (slot, wait) in room.behind.iter() {
+            assert!(members.contains(slot), "who is behind in {name} is in it");
+            if let Wait::Drain { next } = wait {
+                assert!(next <= room.last + 1, "what comes next for {slot} in {name} is known");
+            }
+        }
         for slot in members.as_slice() {
             assert!(self.is_inside(*slot, id), "member {slot} of {name} knows that it is");
         }

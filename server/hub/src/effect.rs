@@ -54,6 +54,12 @@ pub enum Effect {
     Record(Record),
     /// Ask the store for the past.
     Recall(Recall),
+    /// Say [`crate::input::Input::Drained`] when all that was sent to this connection has left; at the next occasion if
+    /// nothing waits. However often it is called for until then, it is said once.
+    AwaitDrain {
+        /// Which one.
+        conn: ConnId,
+    },
     /// End a connection, after what is due to it has been sent.
     Hangup {
         /// Which one.

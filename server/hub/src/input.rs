@@ -44,6 +44,18 @@ pub enum Input<'a> {
         /// Which one.
         conn: ConnId,
     },
+    /// More waits unsent for a connection than should. From now on the entries of its rooms come to it by page, as it
+    /// takes them. To be said where nothing that was told in a room is still to be made due to its members: after the
+    /// flush, before anything else happens.
+    Lagging {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// All that was sent to a connection has left. The answer to [`crate::effect::Effect::AwaitDrain`].
+    Drained {
+        /// Which one.
+        conn: ConnId,
+    },
     /// The store has stored an entry and numbered it.
     Applied(Applied),
     /// The store has found what was asked for.

@@ -25,6 +25,7 @@
 
 extern crate alloc;
 
+mod behind;
 mod check;
 mod command;
 mod dense;

@@ -111,7 +111,7 @@ impl Model {
             }
             Event::Reset(e) => {
                 let log = &world.store.logs[&*e.room];
-                let latest = log.last().saturating_sub(super::AFTER_RESET).max(log.forgotten);
+                let latest = log.last().saturating_sub(super::store::AFTER_RESET).max(log.forgotten);
                 self.view(conn, &e.room).next = latest + 1;
             }
             Event::Message(e) => {
