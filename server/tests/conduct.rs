@@ -163,8 +163,8 @@ fn what_prevents_a_start_is_said() {
         (
             Some(2),
             format!(
-                "server: cannot listen at {address}: something listens there already (another Snug?); stop it or \
-                 choose another port with --listen\n"
+                "server: cannot listen at {address}: something is there already (another Snug?); stop it or choose \
+                 another place with --listen\n"
             )
         )
     );
