@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use hub::Hub;
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
+use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::config::{self, Config, Limits, PORT, Wish};
@@ -52,8 +53,10 @@ fn run(config: Config, program: &str) -> ExitCode {
     let mut hub = hub::limits::Settings::new(epoch, Durability::Memory, version, u64::from_ne_bytes(seed));
     hub.rooms_per_connection = unlimited(config.limits.rooms);
     hub.message = unlimited(config.limits.message);
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let origins = Origins { allowed: config.allow_origin, names: vec![name] };
     let store = Store::new(Memory::new(epoch, Ring::default()));
-    let desk = Server::new(Hub::new(hub), store, secret, config.allow_origin);
+    let desk = Server::new(Hub::new(hub), store, secret, origins);
     let mut reactor = match Reactor::bind(&config.listen, settings, desk) {
         Ok(reactor) => reactor,
         Err(fault) => return cannot_start(program, &fault),

@@ -12,7 +12,7 @@ use protocol::chat::request::Envelope;
 use protocol::chat::{id, plain, wire};
 use protocol::http::{Head, Refusal};
 use protocol::time::Millis;
-use protocol::upgrade;
+use protocol::upgrade::{self, Origins};
 use protocol::ws::CloseCode;
 use protocol::ws::encode::{self, Opcode};
 
@@ -33,8 +33,8 @@ pub struct Server<E> {
     store: Store<E>,
     /// Makes the secrets of new persons.
     random: fn() -> [u8; 16],
-    /// Origins beside its own that the server's WebSocket may be opened from.
-    origins: Vec<String>,
+    /// Which pages the server's WebSocket may be opened from.
+    origins: Origins,
     /// By slot: how a connection is spoken to.
     speech: Vec<Speech>,
     rooms: FanOut,
@@ -56,7 +56,7 @@ const V1: Speech = Speech { dialect: Dialect::V1, ticks: true };
 impl<E: Engine> Server<E> {
     /// A desk before this hub and this store.
     #[must_use]
-    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Vec<String>) -> Self {
+    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Origins) -> Self {
         Self {
             hub,
             store,
@@ -78,7 +78,7 @@ impl<E: Engine> Server<E> {
         outbox: &mut Outbox,
     ) -> Result<(), Refusal> {
         let upgrade = upgrade::judge(head)?;
-        upgrade::check_origin(head, &self.origins)?;
+        self.origins.judge(head)?;
         let v1 = upgrade.protocols().any(|protocol| protocol == SUBPROTOCOL);
         outbox.send(conn.slot, |log| upgrade.accept(v1.then_some(SUBPROTOCOL), log));
 

@@ -178,6 +178,7 @@ fn what_prevents_a_start_is_said() {
 fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAddr {
     use protocol::chat::event::Durability;
     use protocol::chat::id::Epoch;
+    use protocol::upgrade::Origins;
     use protocol::ws::{Role, Rules};
     use server::conn::{MAX_UNSENT, Manners};
     use server::listeners::Place;
