@@ -190,7 +190,7 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
         hub,
         Store::new(Memory::new(epoch, Ring::default())),
         || [7; 16],
-        Vec::new(),
+        Origins::default(),
     );
     let settings = server::reactor::Settings {
         manners: Manners {
