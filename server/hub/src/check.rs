@@ -31,10 +31,10 @@ impl Hub {
             let places = named.rooms.as_slice();
             let most = match session.dialect {
                 Dialect::Plain => 1,
-                Dialect::V1 => self.settings.rooms_per_connection as usize,
+                Dialect::V1 => self.settings.rooms_per_connection,
             };
             assert!(
-                places.len() <= most,
+                most == 0 || places.len() <= most as usize,
                 "slot {slot} is in {} rooms, but {most} is the limit",
                 places.len()
             );
@@ -43,6 +43,12 @@ impl Hub {
             for place in places {
                 assert!(self.members(place.room).contains(&slot), "slot {slot} is a member of its rooms");
             }
+            let siblings = self.connections_of(named.person).count();
+            let limit = self.settings.connections_per_person;
+            assert!(
+                limit == 0 || siblings <= limit as usize,
+                "{siblings} connections, but {limit} is the limit"
+            );
             let mentions = self.connections_of(named.person).filter(|other| *other == slot).count();
             assert_eq!(mentions, 1, "slot {slot} is one of its person's connections");
         }
@@ -70,6 +76,12 @@ impl Hub {
     fn check_rooms(&self) {
         assert_eq!(self.rooms.len(), self.rooms.iter().count(), "the count of rooms is right");
         assert_eq!(self.rooms.indexed(), self.rooms.len(), "each room is indexed once");
+        let limit = self.settings.rooms;
+        assert!(
+            limit == 0 || self.rooms.len() <= limit as usize,
+            "{} rooms, but {limit} is the limit",
+            self.rooms.len()
+        );
         let pending = self.rooms.iter().filter_map(|(id, room)| Some((room.presence.due()?, id)));
         assert!(pending.collect::<BTreeSet<_>>() == self.due, "each room that has news is scheduled once");
         for (id, room) in self.rooms.iter() {
