@@ -57,8 +57,6 @@ pub struct Conn {
     awaited: bool,
     /// How many pings came since it last read all that was sent to it.
     pings: u32,
-    /// The latest ping that was not answered yet.
-    owed_pong: Option<Box<[u8]>>,
     /// How much memory it was last found to hold.
     charged: usize,
 }
@@ -125,7 +123,6 @@ impl Conn {
             lagging: false,
             awaited: false,
             pings: 0,
-            owed_pong: None,
             charged: 0,
         }
     }
@@ -238,7 +235,9 @@ impl Conn {
         if self.unsent.len() == 0 || self.pings <= manners::MAX_PONGS_KEPT {
             outbox.send(id.slot, |log| encode::frame(Opcode::Pong, payload, log));
         } else if self.pings <= manners::MAX_PINGS_UNREAD {
-            self.owed_pong = Some(payload.into());
+            let mut frame = Vec::new();
+            encode::frame(Opcode::Pong, payload, &mut frame);
+            self.unsent.keep_for_the_end(frame);
         } else {
             outbox.hang_up(Hangup { slot: id.slot, code: CloseCode::POLICY, reason: "too many pings" });
         }
@@ -285,6 +284,8 @@ impl Conn {
         }
         if self.closing.send() {
             trace!("conn {}: close sent, code {}", hangup.slot, hangup.code.0);
+            // Nothing follows a close frame.
+            self.unsent.drop_last_word();
             outbox.send(hangup.slot, |log| encode::close(hangup.code, hangup.reason, log));
         }
         outbox.mark(hangup.slot);
@@ -320,13 +321,6 @@ impl Conn {
 
     fn drained(&mut self, slot: u32) -> Flushed {
         self.lagging = false;
-        if let Some(payload) = self.owed_pong.take() {
-            let mut frame = Vec::new();
-            encode::frame(Opcode::Pong, &payload, &mut frame);
-            if self.unsent.write(&mut self.transport, std::iter::once(frame.as_slice())).is_err() {
-                return Flushed::Broken;
-            }
-        }
         if matches!(self.phase, Phase::Draining) {
             self.transport.finish();
         }
@@ -344,6 +338,7 @@ impl Conn {
         if self.closing.send() {
             let mut frame = Vec::new();
             encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut frame);
+            self.unsent.drop_last_word();
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }
     }
