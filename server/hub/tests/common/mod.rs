@@ -44,7 +44,7 @@ pub struct World {
     /// Who is to be reported when it has taken everything.
     awaited: BTreeSet<ConnId>,
     /// Who is live where, as the effects have it. (It may name rooms that were left; who comes back is behind.)
-    live: BTreeSet<(String, ConnId)>,
+    live: BTreeMap<ConnId, BTreeSet<String>>,
     generations: BTreeMap<u32, u32>,
     tenants: BTreeMap<u32, u32>,
 }
@@ -89,7 +89,7 @@ impl World {
             are_slow: false,
             unread: BTreeMap::new(),
             awaited: BTreeSet::new(),
-            live: BTreeSet::new(),
+            live: BTreeMap::new(),
             generations: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }
@@ -124,7 +124,7 @@ impl World {
         self.tenants.remove(&conn.slot);
         self.unread.remove(&conn);
         self.awaited.remove(&conn);
-        self.live.retain(|(_, other)| *other != conn);
+        self.live.remove(&conn);
         self.happens(Input::Closed { conn });
     }
 
@@ -157,7 +157,7 @@ impl World {
     }
 
     pub fn lag(&mut self, conn: ConnId) {
-        self.live.retain(|(_, other)| *other != conn);
+        self.live.remove(&conn);
         self.happens(Input::Lagging { conn });
     }
 
@@ -175,7 +175,7 @@ impl World {
 
     /// Whether what is told in a room reaches the connection.
     pub fn is_live(&self, conn: ConnId, room: &str) -> bool {
-        self.live.contains(&(room.to_string(), conn))
+        self.live.get(&conn).is_some_and(|rooms| rooms.contains(room))
     }
 
     /// Lets time pass, and whatever becomes due in it happen when it is due.
@@ -271,7 +271,8 @@ impl World {
             Effect::Deliver { room, applied, audience } => self.deliver(room, &applied, &audience),
             Effect::Live { room, slot } => {
                 assert!(self.live(room).contains(&slot), "who goes live is a member and not behind");
-                let is_new = self.live.insert((self.hub.room_name(room).into(), self.tenant(slot)));
+                let rooms = self.live.entry(self.tenant(slot)).or_default();
+                let is_new = rooms.insert(self.hub.room_name(room).into());
                 assert!(is_new, "who goes live was behind");
             }
             Effect::Record(record) => self.mail.push_back(Letter::Record(record)),
@@ -319,7 +320,7 @@ impl World {
                 );
             }
             Purpose::Join { .. } => {
-                self.live.remove(&(recall.room.to_string(), recall.conn));
+                self.live.entry(recall.conn).or_default().remove(recall.room.as_str());
             }
             Purpose::History { .. } => {}
         }
