@@ -18,6 +18,7 @@ pub mod conn;
 mod fan_out;
 pub mod listeners;
 pub mod logging;
+pub mod metrics;
 pub mod reactor;
 pub mod server;
 pub mod signal;

@@ -14,7 +14,9 @@ use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use protocol::time::{Millis, Span};
+use rustix::io::Errno;
 
+use crate::metrics::Metrics;
 use crate::source::MAX_LISTENERS;
 
 /// How many connections are accepted in one turn: a herd that comes back must not starve those who are there.
@@ -97,7 +99,7 @@ impl Listeners {
     }
 
     /// Who calls at one of them: as many as a turn takes.
-    pub(crate) fn accept(&mut self, now: Millis, index: usize) -> Vec<Caller> {
+    pub(crate) fn accept(&mut self, now: Millis, index: usize, metrics: &mut Metrics) -> Vec<Caller> {
         let mut callers = Vec::new();
         let Some(door) = self.doors.get(index) else { return callers };
         for _ in 0..ACCEPTS_PER_TURN {
@@ -105,10 +107,12 @@ impl Listeners {
                 Ok(caller) => callers.push(caller),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return callers,
+                    io::ErrorKind::Interrupted => {}
                     // The caller was gone before we came to the door.
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::ConnectionAborted => metrics.accept_errors.add("ECONNABORTED"),
                     _ => {
                         warn!("cannot accept: {error}; trying again in {} ms", RETRY.0);
+                        metrics.accept_errors.add(name(&error));
                         self.retry_at = Some(now.plus(RETRY));
                         return callers;
                     }
@@ -121,12 +125,12 @@ impl Listeners {
     }
 
     /// Who calls at any of them, if something was left behind and it is time to look again.
-    pub(crate) fn accept_again(&mut self, now: Millis) -> Vec<Caller> {
+    pub(crate) fn accept_again(&mut self, now: Millis, metrics: &mut Metrics) -> Vec<Caller> {
         if self.retry_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
         self.retry_at = None;
-        (0..self.doors.len()).flat_map(|index| self.accept(now, index)).collect()
+        (0..self.doors.len()).flat_map(|index| self.accept(now, index, metrics)).collect()
     }
 
     /// When [`Listeners::accept_again`] has something to do.
@@ -189,6 +193,17 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
         Err(_) => Ok(()),
+    }
+}
+
+/// As accept(2) calls it.
+fn name(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "EMFILE",
+        Some(Errno::NFILE) => "ENFILE",
+        Some(Errno::NOBUFS) => "ENOBUFS",
+        Some(Errno::NOMEM) => "ENOMEM",
+        _ => "other",
     }
 }
 

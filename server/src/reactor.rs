@@ -28,16 +28,17 @@ use mio::event::Event;
 use mio::{Events, Poll};
 use protocol::http::Refusal;
 use protocol::time::{Millis, Span};
-use protocol::ws::CloseCode;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
+use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
-use crate::conn::outbox::{Hangup, Outbox};
+use crate::conn::outbox::Outbox;
 use crate::conn::table::Table;
 use crate::conn::transport::{self, Transport, address_number};
 use crate::conn::{Desk, Flushed, Manners, Waits};
 use crate::listeners::{Caller, Listeners, Place};
+use crate::metrics::{Bounds, Full, Levels};
 use crate::signal::StopSignals;
 use crate::source::Source;
 
@@ -50,9 +51,6 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// From SIGTERM to the end, at most.
 const STOP_WITHIN: Span = Span(1500);
-
-/// What everybody is told then.
-const STOP_REASON: &str = "the server stops; come back";
 
 /// What the loop as a whole is held to.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +108,8 @@ impl<D: Desk> Reactor<D> {
         let poll = Poll::new().map_err(fault)?;
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
         let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
+        let mut outbox = Outbox::new();
+        outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
         Ok(Self {
             poll,
             clock: Clock::start(),
@@ -120,7 +120,7 @@ impl<D: Desk> Reactor<D> {
             deadlines: Deadlines::new(settings.patience),
             unfinished: Deadlines::new(settings.patience),
             stalled: Deadlines::new(settings.patience),
-            outbox: Outbox::new(),
+            outbox,
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
             paused: BTreeSet::new(),
@@ -155,7 +155,9 @@ impl<D: Desk> Reactor<D> {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let now = self.clock.now();
+        let began = self.clock.micros();
+        let now = Millis(began / 1000);
+        self.outbox.metrics.now = began;
         trace!("turn at {} ms: {} to read again", now.0, self.again.len());
 
         let again = std::mem::take(&mut self.again);
@@ -165,7 +167,7 @@ impl<D: Desk> Reactor<D> {
         for id in again {
             self.read_again(now, id);
         }
-        for caller in self.listeners.accept_again(now) {
+        for caller in self.listeners.accept_again(now, &mut self.outbox.metrics) {
             self.greet(now, caller);
         }
 
@@ -180,7 +182,21 @@ impl<D: Desk> Reactor<D> {
 
         self.flush(now);
         self.reap(now);
+        self.measure(began);
         Ok(())
+    }
+
+    fn measure(&mut self, began: u64) {
+        let took = self.clock.micros().saturating_sub(began);
+        let held = self.held();
+        let metrics = &mut self.outbox.metrics;
+        metrics.turns.observe(took);
+        metrics.levels = Levels {
+            connections: self.table.len(),
+            paused: self.paused.len(),
+            unsent: self.table.unsent(),
+            held,
+        };
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -209,7 +225,7 @@ impl<D: Desk> Reactor<D> {
                 }
             }
             Source::Listener(index) => {
-                for caller in self.listeners.accept(now, index) {
+                for caller in self.listeners.accept(now, index, &mut self.outbox.metrics) {
                     self.greet(now, caller);
                 }
             }
@@ -229,17 +245,17 @@ impl<D: Desk> Reactor<D> {
     }
 
     /// Whether one more may come in, or why not.
-    fn judge(&self, address: Option<u128>) -> Result<(), &'static str> {
+    fn judge(&self, address: Option<u128>) -> Result<(), Full> {
         let Settings { connections, per_address, memory, .. } = self.settings;
         let many = address.map_or(0, |address| self.table.from_address(address));
         if per_address.is_some_and(|limit| many >= limit) {
-            return Err("its address has too many already");
+            return Err(Full::Address);
         }
         if connections.is_some_and(|limit| self.table.len() >= limit as usize) {
-            return Err("there are too many already");
+            return Err(Full::Connections);
         }
         if memory.is_some_and(|limit| self.held() > limit / 10 * 8) {
-            return Err("memory is short");
+            return Err(Full::Memory);
         }
         Ok(())
     }
@@ -258,10 +274,11 @@ impl<D: Desk> Reactor<D> {
             }
             Caller::Unix(stream) => (Transport::Unix(stream), None),
         };
-        if let Err(reason) = self.judge(address) {
-            debug!("refused a connection: {reason}");
+        if let Err(full) = self.judge(address) {
+            debug!("turned a connection away, by the limit of {full}");
             let mut answer = Vec::new();
             Refusal::Full.respond(&mut answer);
+            self.outbox.metrics.turned_away(full, Refusal::Full.status());
             // One small write into an empty buffer; whether it arrives does not matter.
             drop(transport.write(&[IoSlice::new(&answer)]));
             return;
@@ -307,13 +324,18 @@ impl<D: Desk> Reactor<D> {
                 }
                 late => {
                     debug!("conn {slot}: too late with {late:?}");
+                    match late {
+                        Deadline::Handshake => self.outbox.metrics.hangups.add(Cut::LateHead.name()),
+                        Deadline::Pong => self.outbox.metrics.hangups.add(Cut::NoPong.name()),
+                        // It was counted when it began to end.
+                        _ => {}
+                    }
                     self.lost(now, slot);
                 }
             }
         }
         while let Some((slot, _)) = self.unfinished.pop_late(now) {
-            let reason = "an unfinished message";
-            self.outbox.hang_up(Hangup { slot, code: CloseCode::POLICY, reason });
+            self.outbox.hang_up(slot, Cause::UnfinishedMessage);
         }
         while let Some((slot, _)) = self.stalled.pop_late(now) {
             self.findings.push((slot, Flushed::OverBudget));
@@ -337,7 +359,7 @@ impl<D: Desk> Reactor<D> {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
                 Some(Waits::ForHead) => self.lost(now, slot),
-                _ => self.outbox.hang_up(Hangup { slot, code: CloseCode::RESTART, reason: STOP_REASON }),
+                _ => self.outbox.hang_up(slot, Cause::Stopping),
             }
         }
     }

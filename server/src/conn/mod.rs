@@ -9,6 +9,7 @@
 //! An idle connection holds no heap: the decoder has none between messages, the head buffer goes with the upgrade,
 //! and what could not be sent at once is freed when it is sent.
 
+pub mod cause;
 pub mod deadlines;
 mod desk;
 mod manners;
@@ -25,11 +26,13 @@ use mio::{Registry, Token};
 use protocol::http::{Head, HeadBuffer, Refusal};
 use protocol::time::{Millis, Span};
 use protocol::ws::encode::{self, Opcode};
-use protocol::ws::{CloseCode, CloseFrame, Closing, Decoder, Reply, Step, Violation};
+use protocol::ws::{CloseFrame, Closing, Decoder, Reply, Step, Violation};
 
-use self::outbox::{Hangup, Outbox};
+use self::cause::Cause;
+use self::outbox::Outbox;
 use self::transport::Transport;
 use self::unsent::Unsent;
+use crate::metrics::{Metrics, Outcome};
 
 pub use self::desk::{Desk, Message, Verdict};
 pub use self::manners::{MAX_UNSENT, Manners, Pace};
@@ -58,7 +61,7 @@ pub struct Conn {
     /// How many pings came since it last read all that was sent to it.
     pings: u32,
     /// How much memory it was last found to hold.
-    charged: usize,
+    charged: Held,
 }
 
 /// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
@@ -71,6 +74,15 @@ enum Phase {
     Head(Box<HeadBuffer>),
     Open(Decoder),
     Draining,
+}
+
+/// How many bytes of memory a connection holds beyond its place in the table. Nobody is let hold 4 GiB.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    /// Of a head or a message that is not whole.
+    unfinished: u32,
+    /// That wait for the kernel.
+    unsent: u32,
 }
 
 /// What came in one read.
@@ -123,7 +135,7 @@ impl Conn {
             lagging: false,
             awaited: false,
             pings: 0,
-            charged: 0,
+            charged: Held::default(),
         }
     }
 
@@ -161,6 +173,7 @@ impl Conn {
             }
         }
         let taken = self.receive_frames(now, id, input, manners, desk, outbox);
+        outbox.metrics.frames += taken.frames;
         if let Some(pace) = manners.pace {
             pace.charge(&mut self.worked_off, now, taken.frames);
         }
@@ -177,11 +190,13 @@ impl Conn {
         if desk.request(now, id, &head, outbox) == Verdict::Upgraded {
             self.phase = Phase::Open(Decoder::new());
             self.known = true;
+            outbox.metrics.outcomes.add(Outcome::Upgraded);
         }
     }
 
     fn refuse(&mut self, id: ConnId, refusal: &Refusal, outbox: &mut Outbox) {
         debug!("conn {}: refused with {}: {refusal}", id.slot, refusal.status());
+        outbox.metrics.refused(refusal.status());
         outbox.send(id.slot, |log| refusal.respond(log));
         self.phase = Phase::Draining;
     }
@@ -239,7 +254,7 @@ impl Conn {
             encode::frame(Opcode::Pong, payload, &mut frame);
             self.unsent.keep_for_the_end(frame);
         } else {
-            outbox.hang_up(Hangup { slot: id.slot, code: CloseCode::POLICY, reason: "too many pings" });
+            outbox.hang_up(id.slot, Cause::TooManyPings);
         }
     }
 
@@ -252,8 +267,7 @@ impl Conn {
         outbox: &mut Outbox,
     ) {
         debug!("conn {}: hung up on: {violation}", id.slot);
-        let reason = violation.name();
-        self.send_close(now, Hangup { slot: id.slot, code: violation.close_code(), reason }, desk, outbox);
+        self.send_close(now, id, Cause::Violation(violation), desk, outbox);
         self.phase = Phase::Draining;
     }
 
@@ -267,6 +281,7 @@ impl Conn {
     ) {
         self.tell_closed(now, id, desk, outbox);
         if self.closing.receive() == Reply::Echo {
+            self.unsent.drop_last_word();
             outbox.send(id.slot, |log| encode::close_reply(frame, log));
         }
         self.phase = Phase::Draining;
@@ -274,8 +289,14 @@ impl Conn {
 
     /// Begins the closing handshake, or cuts a connection off that is not a WebSocket yet. The desk hears of the end
     /// at once, so nothing can be said behind the close frame.
-    pub fn send_close<D: Desk>(&mut self, now: Millis, hangup: Hangup, desk: &mut D, outbox: &mut Outbox) {
-        let id = ConnId { slot: hangup.slot, generation: self.generation };
+    pub fn send_close<D: Desk>(
+        &mut self,
+        now: Millis,
+        id: ConnId,
+        cause: Cause,
+        desk: &mut D,
+        outbox: &mut Outbox,
+    ) {
         self.tell_closed(now, id, desk, outbox);
         match self.phase {
             Phase::Head(_) => self.phase = Phase::Draining,
@@ -283,12 +304,13 @@ impl Conn {
             Phase::Open(_) => {}
         }
         if self.closing.send() {
-            trace!("conn {}: close sent, code {}", hangup.slot, hangup.code.0);
+            trace!("conn {}: close sent, code {}", id.slot, cause.code().0);
+            outbox.metrics.hangups.add(cause.name());
             // Nothing follows a close frame.
             self.unsent.drop_last_word();
-            outbox.send(hangup.slot, |log| encode::close(hangup.code, hangup.reason, log));
+            outbox.send(id.slot, |log| encode::close(cause.code(), cause.reason(), log));
         }
-        outbox.mark(hangup.slot);
+        outbox.mark(id.slot);
     }
 
     /// Tells the desk, once, that this connection has ended.
@@ -334,10 +356,11 @@ impl Conn {
     }
 
     /// Ends a connection whose reader does not keep up: the close frame is the last thing that waits for it.
-    pub fn give_up(&mut self) {
+    pub fn give_up(&mut self, metrics: &mut Metrics) {
         if self.closing.send() {
-            let mut frame = Vec::new();
-            encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut frame);
+            let (cause, mut frame) = (Cause::TooSlow, Vec::new());
+            metrics.hangups.add(cause.name());
+            encode::close(cause.code(), cause.reason(), &mut frame);
             self.unsent.drop_last_word();
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }
@@ -354,9 +377,9 @@ impl Conn {
         self.lagging
     }
 
-    /// Whether the kernel took something since this was last asked.
-    pub fn has_moved(&mut self) -> bool {
-        self.unsent.has_moved()
+    /// How many bytes the kernel took since this was last asked.
+    pub fn take_moved(&mut self) -> u32 {
+        self.unsent.take_moved()
     }
 
     /// Whether a message is unfinished.
@@ -367,13 +390,14 @@ impl Conn {
 
     /// How many bytes of memory it holds beyond its place in the table.
     #[must_use]
-    fn held(&self) -> usize {
+    fn held(&self) -> Held {
         let unfinished = match &self.phase {
             Phase::Head(buffer) => buffer.bytes().len(),
             Phase::Open(decoder) => decoder.held(),
             Phase::Draining => 0,
         };
-        unfinished + self.unsent_len()
+        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Held { unfinished: count(unfinished), unsent: count(self.unsent_len()) }
     }
 
     /// How many bytes wait for the kernel.

@@ -7,6 +7,9 @@
 
 use std::ops::Range;
 
+use super::cause::{self, Cause};
+use crate::metrics::Metrics;
+
 /// A log of this turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogId(u32);
@@ -43,6 +46,8 @@ pub struct Outbox {
     hangups: Vec<Hangup>,
     /// Connections whose desk wants to know when all is sent.
     awaited: Vec<u32>,
+    /// What is counted. It travels here since whoever has something to say has something to count.
+    pub metrics: Metrics,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +72,15 @@ const NOTHING_DUE: Due = Due { head: NONE, tail: NONE, dirty: false };
 pub struct Hangup {
     /// The connection's slot.
     pub slot: u32,
-    /// The close code.
-    pub code: protocol::ws::CloseCode,
-    /// For people.
-    pub reason: &'static str,
+    /// Why.
+    pub cause: Cause,
 }
 
 impl Outbox {
     /// An outbox with nothing in it.
     #[must_use]
     pub fn new() -> Self {
-        Self { logs: vec![Vec::new()], used: 1, ..Self::default() }
+        Self { logs: vec![Vec::new()], used: 1, metrics: Metrics::new(cause::names()), ..Self::default() }
     }
 
     /// An empty shared log, for this turn.
@@ -135,8 +138,8 @@ impl Outbox {
     }
 
     /// Asks for a connection to be ended after what is due to it.
-    pub fn hang_up(&mut self, hangup: Hangup) {
-        self.hangups.push(hangup);
+    pub fn hang_up(&mut self, slot: u32, cause: Cause) {
+        self.hangups.push(Hangup { slot, cause });
     }
 
     /// Takes out the connections to be ended.

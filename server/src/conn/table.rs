@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use hub::input::ConnId;
 use slab::Slab;
 
-use super::Conn;
 use super::transport::Transport;
+use super::{Conn, Held};
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -19,8 +19,10 @@ pub struct Table {
     /// How many connections each address has.
     addresses: HashMap<[u8; 16], u32>,
     dead: Vec<u32>,
-    /// How many bytes all connections hold beyond their places here.
-    held: usize,
+    /// How many bytes of heads and messages that are not whole all connections hold.
+    unfinished: usize,
+    /// How many bytes wait for the kernel in all connections.
+    unsent: usize,
 }
 
 impl Table {
@@ -71,21 +73,34 @@ impl Table {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             let held = conn.held();
             let before = std::mem::replace(&mut conn.charged, held);
-            self.held = (self.held + held).saturating_sub(before);
+            self.charge(held, before);
         }
     }
 
     /// Counts a connection that is about to be freed as holding nothing.
     pub fn recharge_nothing(&mut self, slot: u32) {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
-            self.held = self.held.saturating_sub(std::mem::take(&mut conn.charged));
+            let before = std::mem::take(&mut conn.charged);
+            self.charge(Held::default(), before);
         }
+    }
+
+    fn charge(&mut self, now: Held, before: Held) {
+        let sum = |sum: usize, now: u32, before: u32| (sum + now as usize).saturating_sub(before as usize);
+        self.unfinished = sum(self.unfinished, now.unfinished, before.unfinished);
+        self.unsent = sum(self.unsent, now.unsent, before.unsent);
     }
 
     /// How many bytes all connections hold beyond their places here, as of when each was last looked at.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held
+        self.unfinished + self.unsent
+    }
+
+    /// How many of them wait for the kernel.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.unsent
     }
 
     /// The connection that has the most unsent, if any has.
@@ -113,7 +128,7 @@ impl Table {
     /// Frees a slot. The socket is closed, which also takes it out of the poll.
     pub fn free(&mut self, slot: u32) {
         let Some(conn) = self.conns.try_remove(slot as usize) else { return };
-        self.held = self.held.saturating_sub(conn.charged);
+        self.charge(Held::default(), conn.charged);
         if let Some(count) = self.addresses.get_mut(&conn.address) {
             *count -= 1;
             if *count == 0 {

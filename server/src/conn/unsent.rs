@@ -18,8 +18,8 @@ pub(super) struct Unsent {
     rest: Option<Box<Rest>>,
     /// The kernel takes no more; a writable edge will tell.
     blocked: bool,
-    /// The kernel took something since this was last asked.
-    moved: bool,
+    /// How many bytes the kernel took since this was last asked.
+    moved: u32,
 }
 
 #[derive(Debug, Default)]
@@ -128,8 +128,8 @@ impl Unsent {
         self.blocked = false;
     }
 
-    /// Whether the kernel took something since this was last asked.
-    pub(super) fn has_moved(&mut self) -> bool {
+    /// How many bytes the kernel took since this was last asked.
+    pub(super) fn take_moved(&mut self) -> u32 {
         std::mem::take(&mut self.moved)
     }
 
@@ -139,7 +139,7 @@ impl Unsent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
             Ok(count) => {
-                self.moved |= count > 0;
+                self.moved = self.moved.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 Ok(count)
             }
         }

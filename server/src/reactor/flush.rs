@@ -4,15 +4,17 @@ use log::{debug, info};
 use protocol::time::Millis;
 
 use super::Reactor;
+use crate::conn::cause::Cut;
 use crate::conn::deadlines::Deadline;
 use crate::conn::{Desk, Flushed, Waits};
+use crate::metrics::Outcome;
 
 impl<D: Desk> Reactor<D> {
     /// Ends the connections that the desk wants ended. Their close frames come behind all that was said to them.
     pub(super) fn hang_up(&mut self, now: Millis) {
         for hangup in self.outbox.take_hangups() {
-            let Some((_, conn)) = self.table.conn(hangup.slot) else { continue };
-            conn.send_close(now, hangup, &mut self.desk, &mut self.outbox);
+            let Some((id, conn)) = self.table.conn(hangup.slot) else { continue };
+            conn.send_close(now, id, hangup.cause, &mut self.desk, &mut self.outbox);
             self.wait_for(now, hangup.slot, Waits::ForEnd);
         }
         // What others hear of those ends.
@@ -31,8 +33,9 @@ impl<D: Desk> Reactor<D> {
             let Some((id, conn)) = self.table.conn(slot) else { continue };
             let (held_some, was_lagging) = (conn.unsent_len() > 0, conn.is_lagging());
             let flushed = conn.flush(slot, &self.outbox, &self.settings.manners);
-            let (holds_some, is_lagging, has_moved) =
-                (conn.unsent_len() > 0, conn.is_lagging(), conn.has_moved());
+            let (holds_some, is_lagging, moved) =
+                (conn.unsent_len() > 0, conn.is_lagging(), conn.take_moved());
+            self.outbox.metrics.sent += u64::from(moved);
             match flushed {
                 Flushed::Fine => {}
                 Flushed::Drained => self.drained.push(id),
@@ -40,7 +43,7 @@ impl<D: Desk> Reactor<D> {
             }
             match (was_lagging, is_lagging) {
                 (false, true) => self.stalled.set(slot, Deadline::Progress, now),
-                (true, true) if has_moved => self.stalled.set(slot, Deadline::Progress, now),
+                (true, true) if moved > 0 => self.stalled.set(slot, Deadline::Progress, now),
                 (true, false) => self.stalled.remove(slot),
                 _ => {}
             }
@@ -60,6 +63,9 @@ impl<D: Desk> Reactor<D> {
         let mut freed = false;
         while let Some(slot) = self.table.next_dead() {
             if let Some((id, conn)) = self.table.conn(slot) {
+                if conn.waits() == Waits::ForHead {
+                    self.outbox.metrics.outcomes.add(Outcome::Unfinished);
+                }
                 conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
             }
             debug!("conn {slot}: gone");
@@ -81,12 +87,13 @@ impl<D: Desk> Reactor<D> {
             Flushed::Broken => self.table.bury(slot),
             Flushed::Lags => {
                 debug!("conn {slot}: lags, {} bytes wait for it", conn.unsent_len());
+                self.outbox.metrics.lags += 1;
                 self.desk.lagging(now, id, &mut self.outbox);
             }
             Flushed::OverBudget => {
                 debug!("conn {slot}: hung up, it does not read what it is sent");
                 conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
-                conn.give_up();
+                conn.give_up(&mut self.outbox.metrics);
                 self.wait_for(now, slot, Waits::ForEnd);
                 self.outbox.mark(slot);
             }
@@ -99,6 +106,7 @@ impl<D: Desk> Reactor<D> {
         while self.held() > limit / 10 * 9 {
             let Some(slot) = self.table.furthest_behind() else { return };
             info!("conn {slot}: cut off, memory is short and it is the furthest behind");
+            self.outbox.metrics.hangups.add(Cut::Memory.name());
             self.lost(now, slot);
             self.table.recharge_nothing(slot);
         }

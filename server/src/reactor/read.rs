@@ -30,6 +30,7 @@ impl<D: Desk> Reactor<D> {
             conn.pause();
             trace!("conn {slot}: read again in {} ms, it sends faster than it may", wait.0);
             self.paused.insert((now.plus(wait), slot, id.generation));
+            self.outbox.metrics.pauses += 1;
             if conn.waits() == Waits::ForWords {
                 self.deadlines.remove(slot);
             }
@@ -44,6 +45,7 @@ impl<D: Desk> Reactor<D> {
                 return self.lost(now, slot);
             }
         };
+        self.outbox.metrics.received += count as u64;
         let was_mid_message = conn.is_mid_message();
         let input = self.scratch.get_mut(..count).unwrap_or_default();
         let finished_one = conn.receive(now, id, input, &manners, &mut self.desk, &mut self.outbox);

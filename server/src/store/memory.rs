@@ -84,7 +84,7 @@ impl Memory {
         }
     }
 
-    fn record(&mut self, wall: u64, record: Record) -> Option<Answer> {
+    fn record(&mut self, wall: u64, record: Record) -> Answer {
         if let Some(id) = &record.id {
             if let Some((room, seq)) = self.ids.get(&(record.user, id.clone())) {
                 return self.resent(room.clone(), *seq, record);
@@ -92,7 +92,7 @@ impl Memory {
         }
         let entry = self.number(wall, &record);
         self.keep(record.room.clone(), entry.clone());
-        Some(Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false }))
+        Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false })
     }
 
     fn number(&mut self, wall: u64, record: &Record) -> Stored {
@@ -165,18 +165,13 @@ impl Memory {
     }
 
     /// The same id came again: the first answer again, unless it was something else that was said.
-    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Option<Answer> {
+    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Answer {
+        let Record { room: asked, kind, text, id, origin, .. } = record;
         let first = self.rooms.get(&room).and_then(|log| log.entry(seq));
-        Some(match (first, record.origin) {
-            (Some(first), origin)
-                if room == record.room && first.text == record.text && first.kind == record.kind =>
-            {
-                Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true })
-            }
-            (_, Some(conn)) => Answer::Refused { conn, id: record.id, reason: Refusal::IdConflict },
-            // Nobody is there to be told.
-            (_, None) => return None,
-        })
+        match first.filter(|first| room == asked && first.text == text && first.kind == kind) {
+            Some(first) => Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true }),
+            None => Answer::Refused { conn: origin, id, reason: Refusal::IdConflict },
+        }
     }
 
     fn recall(&self, recall: Recall) -> Recalled {
@@ -240,9 +235,9 @@ impl Memory {
 impl Engine for Memory {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
         for letter in letters.drain(..) {
-            answers.extend(match letter {
+            answers.push_back(match letter {
                 Letter::Record(record) => self.record(wall, record),
-                Letter::Recall(recall) => Some(Answer::Recalled(self.recall(recall))),
+                Letter::Recall(recall) => Answer::Recalled(self.recall(recall)),
             });
         }
     }

@@ -42,16 +42,19 @@ fn room(name: &'static str) -> RoomName<'static> {
 }
 
 fn say(store: &mut Store<Box<dyn Engine>>, user: UserId, id: &str, at: &'static str, text: &str) -> Answer {
-    store.post(Letter::Record(Record {
-        room: room(at),
-        user,
-        nick: "somebody".into(),
-        kind: Kind::Talk,
-        text: text.into(),
-        id: RequestId::new(id.to_owned()),
-        origin: Some(CONN),
-    }));
-    store.next(|| 1234).expect("every letter is answered")
+    store.post(
+        0,
+        Letter::Record(Record {
+            room: room(at),
+            user,
+            nick: "somebody".into(),
+            kind: Kind::Talk,
+            text: text.into(),
+            id: RequestId::new(id.to_owned()),
+            origin: Some(CONN),
+        }),
+    );
+    store.next(|| 1234).expect("every letter is answered").0
 }
 
 fn applied(answer: Answer) -> Applied {
@@ -62,14 +65,12 @@ fn applied(answer: Answer) -> Applied {
 }
 
 fn recall(store: &mut Store<Box<dyn Engine>>, at: &'static str, span: Range) -> Recalled {
-    store.post(Letter::Recall(Recall {
-        conn: CONN,
-        room: room(at),
-        purpose: Purpose::Page { membership: 0 },
-        span,
-    }));
+    store.post(
+        0,
+        Letter::Recall(Recall { conn: CONN, room: room(at), purpose: Purpose::Page { membership: 0 }, span }),
+    );
     match store.next(|| 0) {
-        Some(Answer::Recalled(recalled)) => recalled,
+        Some((Answer::Recalled(recalled), _)) => recalled,
         other => panic!("not recalled: {other:?}"),
     }
 }
@@ -101,7 +102,7 @@ fn the_same_id_from_the_same_person_makes_one_entry() {
         for (at, text) in [("lobby", "something else"), ("ops", "hi")] {
             let answer = say(&mut store, ALICE, "k", at, text);
             let id = RequestId::new("k");
-            assert_eq!(answer, Answer::Refused { conn: CONN, id, reason: Refusal::IdConflict });
+            assert_eq!(answer, Answer::Refused { conn: Some(CONN), id, reason: Refusal::IdConflict });
         }
         assert_eq!(recall(&mut store, "lobby", Range::From(1)).last, 2);
     });
@@ -165,16 +166,19 @@ fn all_rooms_together_are_bounded() {
     applied(say(&mut store, ALICE, "k", "first", "one"));
     let second = applied(say(&mut store, ALICE, "", "first", "two")).entry.seq;
     for number in 0..1000 {
-        store.post(Letter::Record(Record {
-            room: RoomName::new(format!("room-{number}")).unwrap(),
-            user: BOB,
-            nick: "bob".into(),
-            kind: Kind::Talk,
-            text: "x".repeat(100).into(),
-            id: RequestId::new(number.to_string()),
-            origin: None,
-        }));
-        applied(store.next(|| 0).unwrap());
+        store.post(
+            0,
+            Letter::Record(Record {
+                room: RoomName::new(format!("room-{number}")).unwrap(),
+                user: BOB,
+                nick: "bob".into(),
+                kind: Kind::Talk,
+                text: "x".repeat(100).into(),
+                id: RequestId::new(number.to_string()),
+                origin: None,
+            }),
+        );
+        applied(store.next(|| 0).unwrap().0);
         assert!(store.held() <= 64 * 1024, "{} bytes are held", store.held());
     }
     let gone = recall(&mut store, "first", Range::Since(Since::After { epoch: EPOCH, seq: 1 }));
@@ -240,16 +244,19 @@ fn history_ends_right_before_what_was_asked_even_if_it_is_long() {
 fn the_topic_is_the_latest_topic() {
     engines(|mut store| {
         for text in ["snacks at five", "snacks at six"] {
-            store.post(Letter::Record(Record {
-                room: room("lobby"),
-                user: ALICE,
-                nick: "alice".into(),
-                kind: Kind::Topic,
-                text: text.into(),
-                id: None,
-                origin: None,
-            }));
-            applied(store.next(|| 0).unwrap());
+            store.post(
+                0,
+                Letter::Record(Record {
+                    room: room("lobby"),
+                    user: ALICE,
+                    nick: "alice".into(),
+                    kind: Kind::Topic,
+                    text: text.into(),
+                    id: None,
+                    origin: None,
+                }),
+            );
+            applied(store.next(|| 0).unwrap().0);
         }
         assert_eq!(&*recall(&mut store, "lobby", Range::From(1)).topic, "snacks at six");
     });
