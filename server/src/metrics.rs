@@ -2,7 +2,7 @@
 //! who counts, nor names of rooms or people: whoever reaches the port can read it.
 //!
 //! The numbers travel with the outbox, so that whoever has something to say can also count. Counting is an addition;
-//! all that takes longer (walking through rooms, writing text) is done when somebody asks, in [`text`].
+//! all that takes longer (walking through rooms, writing text) is done in `text.rs`, when somebody asks.
 
 mod histogram;
 mod text;

@@ -10,7 +10,7 @@
 //! 5. **flush**: the only phase that writes; one vectored write for each connection that is due something;
 //! 6. **reap**: the only phase that frees slots.
 //!
-//! Reading is in [`read`], flushing and reaping in [`flush`].
+//! Reading is in `read.rs`, flushing and reaping in `flush.rs`.
 //!
 //! Sockets are registered once, for both directions, edge-triggered. So an edge must never be forgotten: who is left
 //! with unread bytes is on the `again` list, who could not write is `blocked` until the writable edge.
@@ -280,7 +280,8 @@ impl<D: Desk> Reactor<D> {
             Refusal::Full.respond(&mut answer);
             self.outbox.metrics.turned_away(full, Refusal::Full.status());
             // One small write into an empty buffer; whether it arrives does not matter.
-            drop(transport.write(&[IoSlice::new(&answer)]));
+            let sent = transport.write(&[IoSlice::new(&answer)]).unwrap_or(0);
+            self.outbox.metrics.sent += sent as u64;
             return;
         }
         let slot = self.table.insert(transport, address);
