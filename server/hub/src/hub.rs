@@ -98,7 +98,6 @@ impl Hub {
     /// The slots of a room's members that are not live, sorted; almost always empty. What is told in the room does
     /// not reach them until their [`Effect::Live`]. A live member that joins again is behind from then on: what was
     /// told before in the same turn and has not yet been sent to it, the answer to its join replaces.
-    #[must_use]
     pub fn behind(&self, room: RoomId) -> impl Iterator<Item = u32> + '_ {
         self.rooms.get(room).into_iter().flat_map(|room| room.behind.iter()).map(|(slot, _)| slot)
     }

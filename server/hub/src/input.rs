@@ -140,14 +140,14 @@ pub struct Recalled {
     pub topic: Box<str>,
     /// The number of the oldest entry that is kept; 0 if there is none.
     pub first: u64,
-    /// The number of the newest entry; 0 if there is none. Every `Applied` of this room that comes later in the mail
-    /// has a higher number.
+    /// The number of the newest entry; 0 if there is none. For a join or a page: every `Applied` of this room that came
+    /// earlier in the mail has this number or a lower one, every one that comes later has a higher one.
     pub last: u64,
     /// The position that was asked for could not be used.
     pub reset: Option<ResetReason>,
     /// The entries, in the order of their numbers.
     pub entries: Vec<Stored>,
-    /// There are more behind the last of `entries`; ask again from there.
+    /// There are more behind the last of `entries`, of which there is one at least; ask again from there.
     pub more: bool,
 }
 

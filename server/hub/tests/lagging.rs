@@ -1,4 +1,5 @@
-//! Reading more slowly than one is told things. The notation is that of `common/teller.rs`; a page is two entries.
+//! Reading more slowly than one is told things. What may come between is in `interrupted.rs`. The notation is that of
+//! `common/teller.rs`; a page is two entries.
 
 mod common;
 
@@ -159,169 +160,6 @@ fn an_author_that_lags_gets_its_ticks_at_once() {
 }
 
 #[test]
-fn who_lags_joins_again() {
-    story(
-        "
-        alice opens v1 lobby
-        alice > hello alice
-        alice < you are alice
-        alice < joined lobby: alice; last 0
-        bob opens v1 lobby
-        bob > hello bob
-        bob < you are bob
-        bob < joined lobby: alice bob; last 0
-        alice < lobby: bob entered, 2 here
-        alice > say lobby: one
-        alice < stored lobby 1
-        bob < lobby 1 alice: one
-
-        -- Before the page is asked for: there is none to ask for any more.
-        bob stops reading
-        bob lags
-        alice > say lobby: two
-        alice < stored lobby 2
-        bob > join lobby after 1 #a
-        bob < joined lobby: alice bob; last 2 #a
-        bob < lobby 2 alice: two
-        bob has read all
-
-        -- When it was asked for: it is too late. The answer to a join is no page, and needs no list of people.
-        bob lags
-        the store is slow
-        bob has read all
-        bob > join lobby after 1 #b
-        alice > say lobby: three
-        the store answers 1
-        the store answers 1
-        bob < joined lobby: alice bob; last 2 #b
-        bob < lobby 2 alice: two
-        the store answers 1
-        alice < stored lobby 3
-        bob < lobby 3 alice: three
-
-        -- And while a join is under way there is nothing to lag behind of.
-        bob > join lobby after 0 #c
-        bob lags
-        bob has read all
-        the store answers 1
-        bob < joined lobby: alice bob; last 3 #c
-        bob < lobby 1 alice: one
-        bob < lobby 2 alice: two
-        bob has read all
-        the store answers 1
-        bob < lobby 3 alice: three
-        bob < who lobby: alice bob
-        ",
-    );
-}
-
-#[test]
-fn who_lags_leaves() {
-    story(
-        "
-        alice opens v1 lobby
-        alice > hello alice
-        alice < you are alice
-        alice < joined lobby: alice; last 0
-        bob opens v1 lobby
-        bob > hello bob
-        bob < you are bob
-        bob < joined lobby: alice bob; last 0
-        alice < lobby: bob entered, 2 here
-        bob stops reading
-        bob lags
-        alice > say lobby: one
-        alice < stored lobby 1
-        bob > leave lobby
-        bob < left lobby
-        bob has read all
-        250 ms pass
-        alice < lobby: bob left, 1 here
-
-        -- With a page under way. When he is back it is not taken for that of the new membership.
-        bob > join lobby
-        bob < joined lobby: alice bob; last 1
-        bob < lobby 1 alice: one
-        250 ms pass
-        alice < lobby: bob entered, 2 here
-        bob lags
-        the store is slow
-        bob has read all
-        bob > leave lobby
-        bob < left lobby
-        bob > join lobby last 0
-        bob lags
-        the store answers 1
-        the store answers 1
-        bob < joined lobby: alice bob; last 1
-
-        -- And from the house, with a page under way. Whoever gets his slot gets none of it.
-        bob lags
-        bob has read all
-        bob closes
-        carol opens v1 lobby
-        carol has the slot of bob
-        carol > hello carol
-        carol < you are carol
-        the store answers 2
-        carol < joined lobby: alice carol; last 1
-        250 ms pass
-        alice < lobby: carol entered, bob left, 2 here
-        carol < lobby: carol entered, bob left, 2 here
-        ",
-    );
-}
-
-#[test]
-fn what_was_forgotten_meanwhile_is_a_reset() {
-    story(
-        "
-        alice opens v1 lobby
-        alice > hello alice
-        alice < you are alice
-        alice < joined lobby: alice; last 0
-        bob opens v1 lobby
-        bob > hello bob
-        bob < you are bob
-        bob < joined lobby: alice bob; last 0
-        alice < lobby: bob entered, 2 here
-        bob stops reading
-        bob lags
-        alice > say lobby: one
-        alice < stored lobby 1
-        alice > say lobby: two
-        alice < stored lobby 2
-        alice > say lobby: three
-        alice < stored lobby 3
-        alice > say lobby: four
-        alice < stored lobby 4
-        alice > say lobby: five
-        alice < stored lobby 5
-        the store forgets lobby up to 1
-
-        -- The latest three, since all cannot be told. After the first page two more are gone.
-        bob has read all
-        bob < reset lobby: Gone, last 5
-        bob < lobby 3 alice: three
-        bob < lobby 4 alice: four
-        alice > say lobby: six
-        alice < stored lobby 6
-        the store forgets lobby up to 5
-        bob has read all
-        bob < reset lobby: Gone, last 6
-        bob < lobby 6 alice: six
-        bob < who lobby: alice bob
-
-        -- What is forgotten, but was told before, is missed by nobody.
-        the store forgets lobby up to 6
-        bob lags
-        bob has read all
-        bob < who lobby: alice bob
-        ",
-    );
-}
-
-#[test]
 fn one_lags_in_all_of_its_rooms() {
     story(
         "
@@ -397,6 +235,27 @@ fn a_plain_connection_that_lags_misses_nothing() {
         carol has read all
         carol < lobby 1 alice: one
         carol < who lobby: alice carol
+        ",
+    );
+}
+
+#[test]
+fn what_was_there_before_the_first_came_counts_as_told() {
+    story(
+        "
+        alice opens v1 lobby
+        alice > hello alice
+        alice < you are alice
+        alice < joined lobby: alice; last 0
+        alice > say lobby: one
+        alice < stored lobby 1
+        alice > leave lobby
+        alice < left lobby
+        alice > join lobby last 1
+        alice < joined lobby: alice; last 1
+        alice < lobby 1 alice: one
+        alice lags
+        alice < who lobby: alice
         ",
     );
 }

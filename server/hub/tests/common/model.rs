@@ -65,10 +65,9 @@ impl Model {
 
     pub fn closed(&mut self, conn: ConnId) {
         let client = self.clients.remove(&conn).expect("only the living are closed");
-        if let Some(user) = client.user {
-            if !self.clients.values().any(|other| other.user.as_ref() == Some(&user)) {
-                self.nicks.remove(&user);
-            }
+        let Some(user) = client.user else { return };
+        if !self.clients.values().any(|other| other.user.as_ref() == Some(&user)) {
+            self.nicks.remove(&user);
         }
     }
 
