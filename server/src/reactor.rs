@@ -292,6 +292,8 @@ impl<D: Desk> Reactor<D> {
             return;
         }
         debug!("conn {slot}: accepted");
+        // So that whoever asks in this turn is among those who are there.
+        self.outbox.metrics.levels.connections = self.table.len();
         self.deadlines.set(slot, Deadline::Handshake, now);
     }
 
