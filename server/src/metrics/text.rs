@@ -19,11 +19,11 @@ impl Metrics {
 
     fn write_loop(&self, page: &mut Page) {
         page.family("build_info", "gauge", "1; which version this is.");
-        page.sample("build_info", &[("version", &env!("CARGO_PKG_VERSION"))], 1);
-        page.gauge("uptime_seconds", "Time since the start.", seconds(self.now));
+        page.sample("build_info", &[("version", &env!("CARGO_PKG_VERSION"))], &1);
+        page.gauge("uptime_seconds", "Time since the start.", &seconds(self.now));
 
-        page.gauge("connections", "Connections now, pages being fetched included.", self.levels.connections);
-        page.gauge("connections_limit", "How many there may be.", limit(self.bounds.connections));
+        page.gauge("connections", "Connections now, pages being fetched included.", &self.levels.connections);
+        page.gauge("connections_limit", "How many there may be.", &limit(self.bounds.connections));
         page.tally(
             "connections_accepted_total",
             "Connections by what became of their first request.",
@@ -54,35 +54,35 @@ impl Metrics {
         page.counter("sent_bytes_total", "Bytes handed to the kernel for connections.", self.sent);
         page.counter("frames_received_total", "WebSocket frames read, of every kind.", self.frames);
         page.counter("credit_pauses_total", "Times a connection was left unread for a while.", self.pauses);
-        page.gauge("paused_connections", "Connections left unread now.", self.levels.paused);
+        page.gauge("paused_connections", "Connections left unread now.", &self.levels.paused);
         page.counter(
             "lags_total",
             "Times a connection began to read more slowly than it is told.",
             self.lags,
         );
-        page.gauge("unsent_bytes", "Bytes that wait for slow readers.", self.levels.unsent);
-        page.gauge("held_bytes", "Bytes of everything that the memory limit counts.", self.levels.held);
-        page.gauge("held_limit_bytes", "The memory limit.", limit(self.bounds.memory));
+        page.gauge("unsent_bytes", "Bytes that wait for slow readers.", &self.levels.unsent);
+        page.gauge("held_bytes", "Bytes of everything that the memory limit counts.", &self.levels.held);
+        page.gauge("held_limit_bytes", "The memory limit.", &limit(self.bounds.memory));
         page.counter("turns_total", "Turns of the event loop.", self.turns.count());
         page.histogram("turn_seconds", "What a turn takes, waiting not included.", &self.turns);
     }
 
     fn write_chat(&self, chat: &Chat, page: &mut Page) {
-        page.gauge("persons", "Persons now.", chat.counts.persons);
-        page.gauge("rooms", "Rooms with somebody in them now.", chat.counts.rooms);
-        page.gauge("members_behind", "Members that read the past now, by page.", chat.counts.behind);
+        page.gauge("persons", "Persons now.", &chat.counts.persons);
+        page.gauge("rooms", "Rooms with somebody in them now.", &chat.counts.rooms);
+        page.gauge("members_behind", "Members that read the past now, by page.", &chat.counts.behind);
         page.tally("requests_total", "Messages read, by dialect.", "dialect", &self.requests);
         page.tally("entries_total", "Entries stored, by kind.", "kind", &self.entries);
         page.counter("entries_resent_total", "Entries that were stored already.", self.resent);
         page.counter("entries_refused_total", "Entries that the store refused.", self.unstored);
         page.family("deliveries_total", "counter", "Entries told, once for each connection, and how.");
-        page.sample("deliveries_total", &[("way", &"live")], self.told);
-        page.sample("deliveries_total", &[("way", &"page")], self.paged);
-        page.gauge("ring_bytes", "Bytes of the latest entries, kept in memory.", chat.ring);
+        page.sample("deliveries_total", &[("way", &"live")], &self.told);
+        page.sample("deliveries_total", &[("way", &"page")], &self.paged);
+        page.gauge("ring_bytes", "Bytes of the latest entries, kept in memory.", &chat.ring);
         page.gauge(
             "store_mail",
             "Letters to the store and answers from it that nobody has taken.",
-            chat.mail,
+            &chat.mail,
         );
         page.histogram(
             "store_seconds",
@@ -92,14 +92,17 @@ impl Metrics {
     }
 }
 
+/// Its functions are called dozens of times: inlined, each would be in the program as often.
 struct Page(String);
 
 impl Page {
+    #[inline(never)]
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP snug_{name} {help}\n# TYPE snug_{name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: impl Display) {
+    #[inline(never)]
+    fn sample(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: &dyn Display) {
         let _ = write!(self.0, "snug_{name}");
         for (index, (label, text)) in labels.iter().enumerate() {
             let _ = write!(self.0, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
@@ -108,14 +111,16 @@ impl Page {
         let _ = writeln!(self.0, "{end} {value}");
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+    #[inline(never)]
+    fn gauge(&mut self, name: &str, help: &str, value: &dyn Display) {
         self.family(name, "gauge", help);
         self.sample(name, &[], value);
     }
 
+    #[inline(never)]
     fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(name, "counter", help);
-        self.sample(name, &[], value);
+        self.sample(name, &[], &value);
     }
 
     fn tally<K: Display>(&mut self, name: &str, help: &str, label: &str, tally: &Tally<K>) {
@@ -129,11 +134,11 @@ impl Page {
         self.family(name, "histogram", help);
         let bucket = format!("{name}_bucket");
         for (bound, count) in histogram.cumulative() {
-            self.sample(&bucket, &[("le", &seconds(bound))], count);
+            self.sample(&bucket, &[("le", &seconds(bound))], &count);
         }
-        self.sample(&bucket, &[("le", &"+Inf")], histogram.count());
-        self.sample(&format!("{name}_sum"), &[], seconds(histogram.sum()));
-        self.sample(&format!("{name}_count"), &[], histogram.count());
+        self.sample(&bucket, &[("le", &"+Inf")], &histogram.count());
+        self.sample(&format!("{name}_sum"), &[], &seconds(histogram.sum()));
+        self.sample(&format!("{name}_count"), &[], &histogram.count());
     }
 }
 
