@@ -96,7 +96,7 @@ fn judge(bytes: &[u8], head: &Head<'_>) {
         }
         Err(refusal) => answered(refusal),
     }
-    let own = upgrade::check_origin(head, &[]);
+    let own = upgrade::Origins::default().judge(head);
     assert!(head.origin().is_some() || own.is_ok());
     assert!(head.origin() != Some("null") || own == Err(Refusal::Origin));
 }

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use base64::Engine;
 use base64::alphabet;
@@ -31,7 +32,7 @@ pub struct Upgrade<'h> {
 }
 
 /// Judges a request for an upgrade, in the order of the clauses of section 4.2.1. Who may ask is another question:
-/// see [`check_origin`].
+/// see [`Origins`].
 ///
 /// # Errors
 /// The first clause that is not met.
@@ -97,20 +98,53 @@ impl<'h> Upgrade<'h> {
     }
 }
 
-/// Judges which page asks. Any page in a browser can open a WebSocket to any address, also to this machine and this
-/// network, so a page may do so only if it came from here or is listed. Clients that are not browsers send no origin.
-///
-/// From here means: the same host and port as in `Host`. The scheme may differ, since TLS may end before us.
-/// `allowed` are whole origins such as `https://chat.example`.
-///
-/// # Errors
-/// [`Refusal::Origin`].
-pub fn check_origin(head: &Head<'_>, allowed: &[String]) -> Result<(), Refusal> {
-    let Some(origin) = head.origin() else { return Ok(()) };
-    if allowed.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) || is_own(origin, head.host()) {
-        return Ok(());
+/// Which pages may connect.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// Whole origins such as `https://chat.example`, beside our own.
+    pub allowed: Vec<String>,
+    /// What this machine is called, such as `board`.
+    pub names: Vec<String>,
+}
+
+/// Name endings that no name server of the internet answers for, or only with leave of this network (RFC 6762, RFC
+/// 8375, and what home routers use).
+const LOCAL_ENDINGS: [&str; 7] =
+    [".local", ".lan", ".home.arpa", ".internal", ".home", ".localdomain", ".fritz.box"];
+
+impl Origins {
+    /// Judges which page asks. Any page in a browser can open a WebSocket to any address, also to this machine and this
+    /// network, so a page may do so only if it came from here or is listed. Clients that are not browsers send no
+    /// origin.
+    ///
+    /// From here means: the same host and port as in `Host`, and a host that is us for sure: an address, `localhost`,
+    /// or one of our names. For a stranger can have his own name point at us (DNS rebinding), and then his page and our
+    /// `Host` agree. The scheme may differ, since TLS may end before us.
+    ///
+    /// # Errors
+    /// [`Refusal::Origin`].
+    pub fn judge(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        let Some(origin) = head.origin() else { return Ok(()) };
+        if self.allowed.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
+            return Ok(());
+        }
+        match same_host(origin, head.host()) {
+            Some(host) if self.is_us(host) => Ok(()),
+            _ => Err(Refusal::Origin),
+        }
     }
-    Err(Refusal::Origin)
+
+    fn is_us(&self, host: &str) -> bool {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        if bare.parse::<IpAddr>().is_ok() || bare.eq_ignore_ascii_case("localhost") {
+            return true;
+        }
+        self.names.iter().any(|name| {
+            let Some((start, ending)) = bare.split_at_checked(name.len()) else { return false };
+            let is_local = LOCAL_ENDINGS.iter().any(|local| local.eq_ignore_ascii_case(ending));
+            start.eq_ignore_ascii_case(name) && (ending.is_empty() || is_local)
+        })
+    }
 }
 
 /// The proof that the key was read: base64(SHA-1(key + GUID)).
@@ -122,19 +156,17 @@ fn accept_key(key: &str) -> [u8; 28] {
     letters
 }
 
-fn is_own(origin: &str, host: &str) -> bool {
+/// The host that a page's origin and our `Host` have in common, if they have it and the port.
+fn same_host<'h>(origin: &str, host: &'h str) -> Option<&'h str> {
     let (rest, default_port) = match origin.split_once("://") {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (rest, 80),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (rest, 443),
-        _ => return false,
+        _ => return None,
     };
-    match (authority(rest), authority(host)) {
-        (Some((page, page_port)), Some((own, own_port))) => {
-            page.eq_ignore_ascii_case(own)
-                && page_port.unwrap_or(default_port) == own_port.unwrap_or(default_port)
-        }
-        _ => false,
-    }
+    let ((page, page_port), (own, own_port)) = (authority(rest)?, authority(host)?);
+    let is_same = page.eq_ignore_ascii_case(own)
+        && page_port.unwrap_or(default_port) == own_port.unwrap_or(default_port);
+    is_same.then_some(own)
 }
 
 /// A character of a token (RFC 9110 section 5.6.2).

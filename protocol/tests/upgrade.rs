@@ -1,7 +1,7 @@
 //! The opening handshake, one row for each clause of RFC 6455 section 4.2.1, and which pages may ask for it.
 
 use protocol::http::{Head, Refusal};
-use protocol::upgrade;
+use protocol::upgrade::{self, Origins};
 
 /// The request of RFC 6455 section 1.2.
 const SAMPLE: &str = "GET /chat HTTP/1.1\r\n\
@@ -82,11 +82,14 @@ fn the_answer_of_section_1_3() {
 
 #[test]
 fn which_pages_may_connect() {
-    let allowed = ["https://chat.example".to_string(), "app://desktop".to_string()];
+    let origins = Origins {
+        allowed: vec!["https://chat.example".into(), "app://desktop".into()],
+        names: vec!["board".into()],
+    };
     let judged = |host: &str, origin: Option<&str>| {
         let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
         let request = format!("GET /ws HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n");
-        upgrade::check_origin(&Head::parse(request.as_bytes()).unwrap(), &allowed)
+        origins.judge(&Head::parse(request.as_bytes()).unwrap())
     };
     for (host, origin) in [
         ("board:7684", "http://board:7684"),
@@ -97,6 +100,10 @@ fn which_pages_may_connect() {
         ("board:443", "https://board"),
         ("board", "https://board"),
         ("[fe80::1]:7684", "http://[FE80::1]:7684"),
+        ("192.0.2.7:7684", "http://192.0.2.7:7684"),
+        ("localhost:7684", "http://localhost:7684"),
+        ("board.local:7684", "http://board.local:7684"),
+        ("Board.lan:7684", "http://board.LAN:7684"),
         ("board:7684", "https://chat.example"),
         ("board:7684", "https://CHAT.example"),
         ("board:7684", "app://desktop"),
@@ -123,6 +130,12 @@ fn which_pages_may_connect() {
         ("board:7684", "https://chat.example.evil"),
         ("board:7684", "https://chat.example:444"),
         ("localhost:7684", "http://127.0.0.1:7684"),
+        // DNS rebinding: a stranger's name points at us, so his page's origin and our Host agree.
+        ("evil.example:7684", "http://evil.example:7684"),
+        ("board.evil.example:7684", "http://board.evil.example:7684"),
+        ("boards:7684", "http://boards:7684"),
+        ("127.0.0.1.evil.example", "http://127.0.0.1.evil.example"),
+        ("localhost.evil.example", "http://localhost.evil.example"),
     ] {
         assert_eq!(judged(host, Some(origin)), Err(Refusal::Origin), "{origin} at {host}");
     }

@@ -14,6 +14,7 @@ use protocol::ws::{Role, Rules};
 use server::conn::deadlines::Patience;
 use server::conn::outbox::Outbox;
 use server::conn::{Desk, Manners, Message, Verdict};
+use server::listeners::Place;
 use server::reactor::{Reactor, Settings};
 
 /// The longest message of the suite, and what may wait for a reader that takes it slowly.
@@ -45,11 +46,19 @@ impl Desk for Echo {
 
     fn closed(&mut self, _: Millis, _: ConnId, _: &mut Outbox) {}
 
+    fn lagging(&mut self, _: Millis, _: ConnId, _: &mut Outbox) {}
+
+    fn drained(&mut self, _: Millis, _: ConnId, _: &mut Outbox) {}
+
     fn mail(&mut self, _: Millis, _: &mut Outbox) -> bool {
         false
     }
 
     fn expire(&mut self, _: Millis, _: &mut Outbox) {}
+
+    fn held(&self) -> usize {
+        0
+    }
 
     fn deadline(&self) -> Option<Millis> {
         None
@@ -70,9 +79,11 @@ fn main() -> ExitCode {
             max_unsent: 2 * MAX_MESSAGE,
         },
         patience: Patience::default(),
+        connections: None,
         per_address: None,
+        memory: None,
     };
-    let outcome = Reactor::bind(&[address], settings, Echo)
+    let outcome = Reactor::bind(&[Place::Tcp(address)], settings, Echo)
         .and_then(|mut reactor| reactor.run().map_err(|error| error.to_string()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,6 +23,12 @@ impl Clock {
         Millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// Microseconds since the start, for measuring. Never goes back either.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Milliseconds since 1970 by the wall clock: decoration, shown to people, never used for order or timers.
     #[must_use]
     pub fn wall() -> u64 {

@@ -7,6 +7,10 @@ use std::fmt::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use log::LevelFilter;
+use protocol::limits::{MAX_FRAGMENTS, MAX_MESSAGE};
+
+use crate::conn::MAX_UNSENT;
+use crate::listeners::Place;
 
 /// The port: S-N-U-G on a phone's keys.
 pub const PORT: u16 = 7684;
@@ -15,15 +19,54 @@ pub const PORT: u16 = 7684;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen.
-    pub listen: Vec<SocketAddr>,
-    /// Frames a second from one connection; 0 for any number.
-    pub max_rate: u32,
-    /// Connections from one address; 0 for any number.
-    pub max_connections_per_address: u32,
+    pub listen: Vec<Place>,
+    /// The numbers that can be changed; 0 lifts a limit.
+    pub limits: Limits,
     /// Origins beside its own that pages may connect from.
     pub allow_origin: Vec<String>,
     /// What is logged.
     pub log: LevelFilter,
+}
+
+/// The numbers that can be changed. 0 lifts each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Frames a second from one connection.
+    pub rate: u32,
+    /// Connections in all.
+    pub connections: u32,
+    /// Connections from one address.
+    pub connections_per_address: u32,
+    /// Bytes of one message.
+    pub message: u32,
+    /// Fragments of one message.
+    pub fragments: u32,
+    /// Bytes that may wait for one connection.
+    pub unsent: u32,
+    /// Rooms of one connection.
+    pub rooms: u32,
+    /// Mebibytes of everything that grows.
+    pub memory: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Nobody types a hundred lines a second; a script that does is slowed down, not refused.
+            rate: 100,
+            // 4,000 sockets are some 20 MB of the kernel's memory, which a Pi Zero has to spare.
+            connections: 4000,
+            // A household or a classroom behind one router, and still not a whole flood.
+            connections_per_address: 100,
+            message: MAX_MESSAGE as u32,
+            fragments: MAX_FRAGMENTS,
+            unsent: MAX_UNSENT as u32,
+            // More rooms than anybody follows.
+            rooms: 32,
+            // An eighth of a Pi Zero.
+            memory: 64,
+        }
+    }
 }
 
 /// What the command line comes to.
@@ -39,11 +82,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             // Nobody else can reach it until somebody decides so.
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
-            // Nobody types a hundred lines a second; a script that does is slowed down, not refused.
-            max_rate: 100,
-            // A household or a classroom behind one router, and still not a whole flood.
-            max_connections_per_address: 100,
+            listen: vec![Place::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)))],
+            limits: Limits::default(),
             allow_origin: Vec::new(),
             log: LevelFilter::Info,
         }
@@ -63,7 +103,7 @@ struct Flag {
 const FLAGS: &[Flag] = &[
     Flag {
         name: "listen",
-        value: "ADDR:PORT",
+        value: "ADDR:PORT|unix:PATH",
         help: "where to listen; may be given several times [default: 127.0.0.1:7684, this machine only; \
                0.0.0.0:7684 is for everybody on the network]",
         adds: true,
@@ -82,17 +122,61 @@ const FLAGS: &[Flag] = &[
     Flag {
         name: "max-rate",
         value: "N",
-        help: "messages a second from one connection, with twice as many at once; who sends faster is read more \
-               slowly [default: 100; 0 lifts the limit]",
+        help: "messages a second from one connection, pings and fragments too, with twice as many at once; who sends \
+               faster is read more slowly [default: 100; 0 lifts the limit]",
         adds: false,
-        set: |config, value| number(value).map(|number| config.max_rate = number),
+        set: |config, value| number(value, &mut config.limits.rate),
+    },
+    Flag {
+        name: "max-connections",
+        value: "N",
+        help: "connections in all; more are answered 503 [default: 4000; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.connections),
     },
     Flag {
         name: "max-connections-per-address",
         value: "N",
         help: "connections from one address; more are answered 503 [default: 100; 0 lifts the limit]",
         adds: false,
-        set: |config, value| number(value).map(|number| config.max_connections_per_address = number),
+        set: |config, value| number(value, &mut config.limits.connections_per_address),
+    },
+    Flag {
+        name: "max-message",
+        value: "N",
+        help: "bytes of one message; a longer one is hung up on [default: 16384; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.message),
+    },
+    Flag {
+        name: "max-fragments",
+        value: "N",
+        help: "frames that one message may come in; more are hung up on [default: 128; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.fragments),
+    },
+    Flag {
+        name: "max-unsent",
+        value: "N",
+        help: "bytes that may wait for one connection; from half of it on a reader gets less and catches up later, \
+               beyond it is hung up on [default: 262144; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.unsent),
+    },
+    Flag {
+        name: "max-rooms",
+        value: "N",
+        help: "rooms that one connection may be in [default: 32; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.rooms),
+    },
+    Flag {
+        name: "max-memory",
+        value: "N",
+        help: "MiB that everything that grows may take together; above 80 % new connections are answered 503, above \
+               90 % those who read least are cut off [default: 64; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.memory),
     },
     Flag {
         name: "allow-origin",
@@ -177,14 +261,18 @@ fn variable(flag: &Flag) -> String {
     format!("SNUG_{}", flag.name.to_uppercase().replace('-', "_"))
 }
 
-fn resolve(value: &str) -> Result<Vec<SocketAddr>, String> {
-    let advice = || format!("'{value}' is not ADDR:PORT, such as 0.0.0.0:{PORT}");
-    let addresses: Vec<SocketAddr> = value.to_socket_addrs().map_err(|_| advice())?.collect();
-    if addresses.is_empty() { Err(advice()) } else { Ok(addresses) }
+fn resolve(value: &str) -> Result<Vec<Place>, String> {
+    if let Some(path) = value.strip_prefix("unix:") {
+        return Ok(vec![Place::Unix(path.into())]);
+    }
+    let advice = || format!("'{value}' is not ADDR:PORT, such as 0.0.0.0:{PORT}, nor unix:PATH");
+    let places: Vec<Place> = value.to_socket_addrs().map_err(|_| advice())?.map(Place::Tcp).collect();
+    if places.is_empty() { Err(advice()) } else { Ok(places) }
 }
 
-fn number(value: &str) -> Result<u32, String> {
-    value.parse().map_err(|_| format!("'{value}' is not a whole number from 0 to {}", u32::MAX))
+fn number(value: &str, field: &mut u32) -> Result<(), String> {
+    *field = value.parse().map_err(|_| format!("'{value}' is not a whole number from 0 to {}", u32::MAX))?;
+    Ok(())
 }
 
 fn help(program: &str) -> String {
@@ -248,17 +336,23 @@ mod tests {
     #[test]
     fn without_flags_only_this_machine_can_reach_it() {
         assert_eq!(config("", &[]), Config::default());
-        assert!(Config::default().listen.iter().all(|address| address.ip().is_loopback()));
+        assert!(
+            Config::default()
+                .listen
+                .iter()
+                .all(|place| matches!(place, Place::Tcp(at) if at.ip().is_loopback()))
+        );
     }
 
     #[test]
     fn flags_and_environment() {
         let both = config(
-            "--listen 127.0.0.1:1 --listen=[::1]:2 --memory --max-rate 0",
+            "--listen 127.0.0.1:1 --listen=[::1]:2 --listen unix:/run/snug.sock --memory --max-rate 0",
             &[("SNUG_MAX_RATE", "7"), ("SNUG_LOG", "trace"), ("SNUG_ALLOW_ORIGIN", "http://a http://b")],
         );
-        assert_eq!(both.listen, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
-        assert_eq!(both.max_rate, 0, "the command line wins");
+        let places: Vec<String> = both.listen.iter().map(ToString::to_string).collect();
+        assert_eq!(places, ["127.0.0.1:1", "[::1]:2", "unix:/run/snug.sock"]);
+        assert_eq!(both.limits.rate, 0, "the command line wins");
         assert_eq!(both.log, LevelFilter::Trace);
         assert_eq!(both.allow_origin, ["http://a", "http://b"]);
     }
@@ -269,7 +363,7 @@ mod tests {
         assert_eq!(said("--lsten x"), "there is no option --lsten; see server --help");
         assert_eq!(
             said("--listen board"),
-            "--listen: 'board' is not ADDR:PORT, such as 0.0.0.0:7684; see server --help"
+            "--listen: 'board' is not ADDR:PORT, such as 0.0.0.0:7684, nor unix:PATH; see server --help"
         );
         assert_eq!(
             said("--max-rate lots"),

@@ -35,6 +35,10 @@ struct RoomLog {
     plain: LogId,
     v1: LogId,
     exceptions: Vec<Exception>,
+    /// How many entries are among what the log says, for the counter.
+    entries: u64,
+    /// How many times one of them is not told to a member that is live in the end.
+    untold: u64,
 }
 
 /// A place in both logs of a room at once.
@@ -70,6 +74,14 @@ impl FanOut {
         (Place { plain: plain.start, v1: v1.start }, Place { plain: plain.end, v1: v1.end })
     }
 
+    /// What was appended last is an entry; `untold` members get something else in its place.
+    pub(crate) fn is_entry(&mut self, room: RoomId, untold: u64) {
+        if let Some(log) = self.rooms.iter_mut().find(|log| log.room == room) {
+            log.entries += 1;
+            log.untold += untold;
+        }
+    }
+
     /// A member does not get this part of the room's log, but `instead`, a range of the private log.
     pub(crate) fn except(
         &mut self,
@@ -87,6 +99,7 @@ impl FanOut {
         let Some(log) = self.rooms.iter_mut().find(|log| log.room == room) else { return };
         let here = Place { plain: outbox.end(log.plain), v1: outbox.end(log.v1) };
         log.exceptions.push(Exception { slot, from: Place::default(), to: here, instead: 0..0 });
+        log.untold += log.entries;
     }
 
     /// Whether some room has had its share of this turn.
@@ -99,8 +112,10 @@ impl FanOut {
         for mut log in self.rooms.drain(..) {
             // A stable sort: the exceptions of one member stay in the order of the log, but being behind comes first,
             // and leaves nothing of it.
-            let nothing = |&slot: &u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
-            log.exceptions.splice(0..0, hub.behind(log.room).iter().map(nothing));
+            let nothing = |slot: u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
+            log.exceptions.splice(0..0, hub.behind(log.room).map(nothing));
+            let live = hub.members(log.room).len().saturating_sub(hub.behind(log.room).count()) as u64;
+            outbox.metrics.told += (log.entries * live).saturating_sub(log.untold);
             log.exceptions.sort_by_key(|exception| exception.slot);
             let mut exceptions = log.exceptions.as_slice();
             for &slot in hub.members(log.room) {
@@ -120,7 +135,7 @@ impl FanOut {
             Some(index) => index,
             None => {
                 let (plain, v1) = (outbox.open_log(), outbox.open_log());
-                self.rooms.push(RoomLog { room, plain, v1, exceptions: Vec::new() });
+                self.rooms.push(RoomLog { room, plain, v1, exceptions: Vec::new(), entries: 0, untold: 0 });
                 self.rooms.len() - 1
             }
         };

@@ -4,14 +4,19 @@
 //! after a turn's share, and after the process has run out of descriptors. The latter must neither spin nor hang: it is
 //! tried again after a while, or as soon as a descriptor was freed.
 
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use log::warn;
-use mio::net::{TcpListener, TcpStream};
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use protocol::time::{Millis, Span};
+use rustix::io::Errno;
 
+use crate::metrics::Metrics;
 use crate::source::MAX_LISTENERS;
 
 /// How many connections are accepted in one turn: a herd that comes back must not starve those who are there.
@@ -20,58 +25,94 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// After running out of file descriptors, try again this much later.
 const RETRY: Span = Span(250);
 
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An address of this machine.
+    Tcp(SocketAddr),
+    /// A file that becomes a socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Somebody who calls.
+#[derive(Debug)]
+pub(crate) enum Caller {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    sockets: Vec<TcpListener>,
+    doors: Vec<Door>,
     /// When to accept again without being told to by the poll.
     retry_at: Option<Millis>,
 }
 
+#[derive(Debug)]
+enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
 impl Listeners {
-    /// Listens at all of `addresses`; `token` numbers them for the poll.
+    /// Listens at all of `places`; `token` numbers them for the poll.
     ///
     /// # Errors
-    /// A sentence for people: which address it was, and what to do.
+    /// A sentence for people: which place it was, and what to do.
     pub(crate) fn bind(
         registry: &Registry,
-        addresses: &[SocketAddr],
+        places: &[Place],
         token: impl Fn(usize) -> Token,
     ) -> Result<Self, String> {
-        if addresses.len() > MAX_LISTENERS {
+        if places.len() > MAX_LISTENERS {
             return Err(format!(
-                "cannot listen at more than {MAX_LISTENERS} addresses; name fewer with --listen"
+                "cannot listen at more than {MAX_LISTENERS} places; name fewer with --listen"
             ));
         }
-        let mut sockets = Vec::new();
-        for (index, address) in addresses.iter().enumerate() {
-            let mut socket = TcpListener::bind(*address).map_err(|error| fault(*address, &error))?;
-            registry
-                .register(&mut socket, token(index), Interest::READABLE)
-                .map_err(|error| fault(*address, &error))?;
-            sockets.push(socket);
+        let mut doors = Vec::new();
+        for (index, place) in places.iter().enumerate() {
+            let door = Door::open(place).and_then(|mut door| {
+                registry.register(door.source(), token(index), Interest::READABLE)?;
+                Ok(door)
+            });
+            doors.push(door.map_err(|error| fault(place, &error))?);
         }
-        Ok(Self { sockets, retry_at: None })
+        Ok(Self { doors, retry_at: None })
     }
 
     /// Where they listen: what the kernel made of port 0.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().filter_map(|socket| socket.local_addr().ok())
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        self.doors.iter().filter_map(|door| match door {
+            Door::Tcp(socket) => socket.local_addr().ok().map(Place::Tcp),
+            Door::Unix(_, path) => Some(Place::Unix(path.clone())),
+        })
     }
 
     /// Who calls at one of them: as many as a turn takes.
-    pub(crate) fn accept(&mut self, now: Millis, index: usize) -> Vec<(TcpStream, SocketAddr)> {
+    pub(crate) fn accept(&mut self, now: Millis, index: usize, metrics: &mut Metrics) -> Vec<Caller> {
         let mut callers = Vec::new();
-        let Some(socket) = self.sockets.get(index) else { return callers };
+        let Some(door) = self.doors.get(index) else { return callers };
         for _ in 0..ACCEPTS_PER_TURN {
-            match socket.accept() {
+            match door.accept() {
                 Ok(caller) => callers.push(caller),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return callers,
+                    io::ErrorKind::Interrupted => {}
                     // The caller was gone before we came to the door.
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::ConnectionAborted => metrics.accept_errors.add("ECONNABORTED"),
                     _ => {
                         warn!("cannot accept: {error}; trying again in {} ms", RETRY.0);
+                        metrics.accept_errors.add(name(&error));
                         self.retry_at = Some(now.plus(RETRY));
                         return callers;
                     }
@@ -84,12 +125,12 @@ impl Listeners {
     }
 
     /// Who calls at any of them, if something was left behind and it is time to look again.
-    pub(crate) fn accept_again(&mut self, now: Millis) -> Vec<(TcpStream, SocketAddr)> {
+    pub(crate) fn accept_again(&mut self, now: Millis, metrics: &mut Metrics) -> Vec<Caller> {
         if self.retry_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
         self.retry_at = None;
-        (0..self.sockets.len()).flat_map(|index| self.accept(now, index)).collect()
+        (0..self.doors.len()).flat_map(|index| self.accept(now, index, metrics)).collect()
     }
 
     /// When [`Listeners::accept_again`] has something to do.
@@ -106,23 +147,78 @@ impl Listeners {
 
     /// Listens no more.
     pub(crate) fn close(&mut self) {
-        self.sockets.clear();
+        self.doors.clear();
         self.retry_at = None;
     }
 }
 
-fn fault(address: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "cannot listen at {address}: something listens there already (another Snug?); stop it or choose another \
-             port with --listen"
-        ),
-        io::ErrorKind::PermissionDenied => format!(
-            "cannot listen at {address}: ports below 1024 are not for everybody; choose a higher one with --listen"
-        ),
-        io::ErrorKind::AddrNotAvailable => {
-            format!("cannot listen at {address}: this machine does not have that address; see `ip addr`")
+impl Door {
+    fn open(place: &Place) -> io::Result<Self> {
+        match place {
+            Place::Tcp(address) => TcpListener::bind(*address).map(Self::Tcp),
+            Place::Unix(path) => {
+                remove_leftover(path)?;
+                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+            }
         }
-        _ => format!("cannot listen at {address}: {error}"),
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            Self::Unix(socket, _) => socket,
+        }
+    }
+
+    fn accept(&self) -> io::Result<Caller> {
+        match self {
+            Self::Tcp(socket) => socket.accept().map(|(stream, from)| Caller::Tcp(stream, from.ip())),
+            Self::Unix(socket, _) => socket.accept().map(|(stream, _)| Caller::Unix(stream)),
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            // If somebody has taken it away, it is away.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A socket file stays behind when its server is killed. It is a leftover if nobody answers there.
+fn remove_leftover(path: &Path) -> io::Result<()> {
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// As accept(2) calls it.
+fn name(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "EMFILE",
+        Some(Errno::NFILE) => "ENFILE",
+        Some(Errno::NOBUFS) => "ENOBUFS",
+        Some(Errno::NOMEM) => "ENOMEM",
+        _ => "other",
+    }
+}
+
+fn fault(place: &Place, error: &io::Error) -> String {
+    match (error.kind(), place) {
+        (io::ErrorKind::AddrInUse, _) => format!(
+            "cannot listen at {place}: something is there already (another Snug?); stop it or choose another place \
+             with --listen"
+        ),
+        (io::ErrorKind::PermissionDenied, Place::Tcp(_)) => format!(
+            "cannot listen at {place}: ports below 1024 are not for everybody; choose a higher one with --listen"
+        ),
+        (io::ErrorKind::AddrNotAvailable, _) => {
+            format!("cannot listen at {place}: this machine does not have that address; see `ip addr`")
+        }
+        _ => format!("cannot listen at {place}: {error}"),
     }
 }

@@ -7,16 +7,17 @@ use std::process::ExitCode;
 use hub::Hub;
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
-use protocol::limits::{MAX_FRAGMENTS, MAX_MESSAGE};
+use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::config::{self, Config, PORT, Wish};
+use server::config::{self, Config, Limits, PORT, Wish};
 use server::conn::deadlines::Patience;
-use server::conn::{MAX_UNSENT, Manners, Pace};
+use server::conn::{Manners, Pace};
+use server::listeners::Place;
 use server::logging;
 use server::reactor::{Reactor, Settings};
 use server::server::Server;
-use server::store::{Memory, Store};
+use server::store::{Memory, Ring, Store};
 
 /// Wrong usage, or it cannot start.
 const CANNOT_START: u8 = 2;
@@ -43,27 +44,24 @@ fn main() -> ExitCode {
 fn run(config: Config, program: &str) -> ExitCode {
     logging::start(config.log);
     allow_many_files();
-    let settings = Settings {
-        manners: Manners {
-            rules: Rules { role: Role::Server, message: MAX_MESSAGE, fragments: MAX_FRAGMENTS },
-            pace: Pace::per_second(config.max_rate),
-            max_unsent: MAX_UNSENT,
-        },
-        patience: Patience::default(),
-        per_address: (config.max_connections_per_address > 0).then_some(config.max_connections_per_address),
-    };
+    let settings = settings(&config.limits);
     let (Ok(epoch), Ok(seed)) = (random::<8>(), random::<8>()) else {
         return cannot_start(program, "the system gives no random numbers");
     };
     let epoch = Epoch(epoch);
     let version = concat!("snug ", env!("CARGO_PKG_VERSION"));
-    let hub = hub::limits::Settings::new(epoch, Durability::Memory, version, u64::from_ne_bytes(seed));
-    let desk = Server::new(Hub::new(hub), Store::new(Memory::new(epoch)), secret, config.allow_origin);
+    let mut hub = hub::limits::Settings::new(epoch, Durability::Memory, version, u64::from_ne_bytes(seed));
+    hub.rooms_per_connection = unlimited(config.limits.rooms);
+    hub.message = unlimited(config.limits.message);
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let origins = Origins { allowed: config.allow_origin, names: vec![name] };
+    let store = Store::new(Memory::new(epoch, Ring::default()));
+    let desk = Server::new(Hub::new(hub), store, secret, origins);
     let mut reactor = match Reactor::bind(&config.listen, settings, desk) {
         Ok(reactor) => reactor,
         Err(fault) => return cannot_start(program, &fault),
     };
-    print(&welcome(&reactor.addresses().collect::<Vec<_>>(), std::env::var_os("CARGO").is_some()));
+    print(&welcome(&reactor.places().collect::<Vec<_>>(), std::env::var_os("CARGO").is_some()));
     match reactor.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -73,9 +71,32 @@ fn run(config: Config, program: &str) -> ExitCode {
     }
 }
 
+fn settings(limits: &Limits) -> Settings {
+    Settings {
+        manners: Manners {
+            rules: Rules {
+                role: Role::Server,
+                message: unlimited(limits.message) as usize,
+                fragments: unlimited(limits.fragments),
+            },
+            pace: Pace::per_second(limits.rate),
+            max_unsent: unlimited(limits.unsent) as usize,
+        },
+        patience: Patience::default(),
+        connections: Some(limits.connections).filter(|limit| *limit > 0),
+        per_address: Some(limits.connections_per_address).filter(|limit| *limit > 0),
+        memory: Some(limits.memory as usize * 1024 * 1024).filter(|limit| *limit > 0),
+    }
+}
+
+/// A limit that 0 lifts: there is always one, but nobody meets the largest number.
+fn unlimited(limit: u32) -> u32 {
+    if limit == 0 { u32::MAX } else { limit }
+}
+
 /// What somebody who has just started it wants to know. `by_cargo`: it was started by `cargo run`, so what it tells to
 /// type begins likewise.
-fn welcome(addresses: &[SocketAddr], by_cargo: bool) -> String {
+fn welcome(places: &[Place], by_cargo: bool) -> String {
     let (server, client) = match by_cargo {
         true => ("cargo run --bin server --", "cargo run --bin client"),
         false => ("server", "client"),
@@ -83,9 +104,11 @@ fn welcome(addresses: &[SocketAddr], by_cargo: bool) -> String {
     let mut text =
         format!("Snug {}: messages are kept in memory until it stops.\n", env!("CARGO_PKG_VERSION"));
     let mut reachable = Vec::new();
-    for address in addresses {
-        text.push_str(&format!("Listening at {address}\n"));
-        reachable.extend(expand(*address));
+    for place in places {
+        text.push_str(&format!("Listening at {place}\n"));
+        if let Place::Tcp(address) = place {
+            reachable.extend(expand(*address));
+        }
     }
     let (here, network): (Vec<SocketAddr>, Vec<SocketAddr>) =
         reachable.into_iter().partition(|address| address.ip().is_loopback());
@@ -98,7 +121,7 @@ fn welcome(addresses: &[SocketAddr], by_cargo: bool) -> String {
         }
     }
     if network.is_empty() {
-        let port = addresses.first().map_or(PORT, SocketAddr::port);
+        let port = here.first().map_or(PORT, SocketAddr::port);
         text.push_str(
             "\nOnly this machine can reach it. To let everybody on the network in, start it with\n",
         );
@@ -163,7 +186,7 @@ mod tests {
 
     #[test]
     fn on_loopback_it_says_how_to_open_up() {
-        let text = welcome(&["127.0.0.1:7684".parse().unwrap()], true);
+        let text = welcome(&[Place::Tcp("127.0.0.1:7684".parse().unwrap())], true);
         assert_eq!(
             text,
             "Snug 0.1.0: messages are kept in memory until it stops.\n\
@@ -179,7 +202,7 @@ mod tests {
 
     #[test]
     fn on_the_network_it_says_who_can_read() {
-        let text = welcome(&["192.0.2.7:7000".parse().unwrap()], false);
+        let text = welcome(&[Place::Tcp("192.0.2.7:7000".parse().unwrap())], false);
         assert_eq!(
             text,
             "Snug 0.1.0: messages are kept in memory until it stops.\n\

@@ -10,31 +10,35 @@
 //! 5. **flush**: the only phase that writes; one vectored write for each connection that is due something;
 //! 6. **reap**: the only phase that frees slots.
 //!
+//! Reading is in `read.rs`, flushing and reaping in `flush.rs`.
+//!
 //! Sockets are registered once, for both directions, edge-triggered. So an edge must never be forgotten: who is left
 //! with unread bytes is on the `again` list, who could not write is `blocked` until the writable edge.
 
+mod flush;
+mod read;
+
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use hub::input::ConnId;
 use log::{debug, info, trace, warn};
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Poll};
 use protocol::http::Refusal;
 use protocol::time::{Millis, Span};
-use protocol::ws::CloseCode;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
+use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
-use crate::conn::outbox::{Hangup, Outbox};
+use crate::conn::outbox::Outbox;
 use crate::conn::table::Table;
-use crate::conn::transport::{Transport, address_number};
+use crate::conn::transport::{self, Transport, address_number};
 use crate::conn::{Desk, Flushed, Manners, Waits};
-use crate::listeners::Listeners;
+use crate::listeners::{Caller, Listeners, Place};
+use crate::metrics::{Bounds, Full, Levels};
 use crate::signal::StopSignals;
 use crate::source::Source;
 
@@ -48,9 +52,6 @@ const EVENTS_PER_TURN: usize = 1024;
 /// From SIGTERM to the end, at most.
 const STOP_WITHIN: Span = Span(1500);
 
-/// What everybody is told then.
-const STOP_REASON: &str = "the server stops; come back";
-
 /// What the loop as a whole is held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -58,8 +59,12 @@ pub struct Settings {
     pub manners: Manners,
     /// How long each connection is waited for.
     pub patience: Patience,
+    /// How many connections there may be; `None` for any number.
+    pub connections: Option<u32>,
     /// How many connections one address may have; `None` for any number.
     pub per_address: Option<u32>,
+    /// How many bytes everything that grows may take together; `None` for any number.
+    pub memory: Option<usize>,
 }
 
 /// See the module's head.
@@ -72,14 +77,20 @@ pub struct Reactor<D> {
     listeners: Listeners,
     table: Table,
     deadlines: Deadlines,
+    /// Those of connections with a message unfinished.
+    unfinished: Deadlines,
+    /// Those of connections that lag.
+    stalled: Deadlines,
     outbox: Outbox,
     scratch: Vec<u8>,
     /// Connections that have, or may have, more to read than they were allowed to this turn.
     again: Vec<ConnId>,
     /// Connections that sent faster than they may, and when they are read again.
     paused: BTreeSet<(Millis, u32, u32)>,
-    /// Connections that were given up during the flush; the desk hears of it when nothing is written any more.
-    given_up: Vec<u32>,
+    /// What the flush found out; the desk hears of it when nothing is written any more.
+    findings: Vec<(u32, Flushed)>,
+    /// Connections that have read all, as the desk wanted to know.
+    drained: Vec<ConnId>,
     /// The desk has mail left.
     mail_left: bool,
     /// When to give up waiting for the last connections to close.
@@ -88,15 +99,17 @@ pub struct Reactor<D> {
 }
 
 impl<D: Desk> Reactor<D> {
-    /// Listens at `addresses` and is ready to run.
+    /// Listens at `places` and is ready to run.
     ///
     /// # Errors
     /// A sentence for people: which address it was, and what to do.
-    pub fn bind(addresses: &[SocketAddr], settings: Settings, desk: D) -> Result<Self, String> {
+    pub fn bind(places: &[Place], settings: Settings, desk: D) -> Result<Self, String> {
         let fault = |error: io::Error| format!("cannot start the event loop: {error}");
         let poll = Poll::new().map_err(fault)?;
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
-        let listeners = Listeners::bind(poll.registry(), addresses, |index| Source::Listener(index).token())?;
+        let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
+        let mut outbox = Outbox::new();
+        outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
         Ok(Self {
             poll,
             clock: Clock::start(),
@@ -105,11 +118,14 @@ impl<D: Desk> Reactor<D> {
             listeners,
             table: Table::default(),
             deadlines: Deadlines::new(settings.patience),
-            outbox: Outbox::new(),
+            unfinished: Deadlines::new(settings.patience),
+            stalled: Deadlines::new(settings.patience),
+            outbox,
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
             paused: BTreeSet::new(),
-            given_up: Vec::new(),
+            findings: Vec::new(),
+            drained: Vec::new(),
             mail_left: false,
             stop_at: None,
             desk,
@@ -117,8 +133,8 @@ impl<D: Desk> Reactor<D> {
     }
 
     /// Where it listens: what the kernel made of port 0.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.listeners.addresses()
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        self.listeners.places()
     }
 
     /// Runs until it is told to stop and has stopped.
@@ -139,7 +155,9 @@ impl<D: Desk> Reactor<D> {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let now = self.clock.now();
+        let began = self.clock.micros();
+        let now = Millis(began / 1000);
+        self.outbox.metrics.now = began;
         trace!("turn at {} ms: {} to read again", now.0, self.again.len());
 
         let again = std::mem::take(&mut self.again);
@@ -149,10 +167,13 @@ impl<D: Desk> Reactor<D> {
         for id in again {
             self.read_again(now, id);
         }
-        for (stream, address) in self.listeners.accept_again(now) {
-            self.greet(now, stream, address);
+        for caller in self.listeners.accept_again(now, &mut self.outbox.metrics) {
+            self.greet(now, caller);
         }
 
+        for conn in std::mem::take(&mut self.drained) {
+            self.desk.drained(now, conn, &mut self.outbox);
+        }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
 
         self.expire(now);
@@ -161,16 +182,37 @@ impl<D: Desk> Reactor<D> {
 
         self.flush(now);
         self.reap(now);
+        self.measure(began);
         Ok(())
     }
 
+    fn measure(&mut self, began: u64) {
+        let took = self.clock.micros().saturating_sub(began);
+        let held = self.held();
+        let metrics = &mut self.outbox.metrics;
+        metrics.turns.observe(took);
+        metrics.levels = Levels {
+            connections: self.table.len(),
+            paused: self.paused.len(),
+            unsent: self.table.unsent(),
+            held,
+        };
+    }
+
     fn timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() || self.mail_left || !self.outbox.is_idle() {
+        let work_is_left = !self.again.is_empty() || !self.drained.is_empty() || self.mail_left;
+        if work_is_left || !self.outbox.is_idle() {
             return Some(Duration::ZERO);
         }
-        let paused = self.paused.first().map(|(until, ..)| *until);
-        let next =
-            [self.deadlines.next(), self.desk.deadline(), self.listeners.deadline(), self.stop_at, paused];
+        let next = [
+            self.deadlines.next(),
+            self.unfinished.next(),
+            self.stalled.next(),
+            self.desk.deadline(),
+            self.listeners.deadline(),
+            self.paused.first().map(|(until, ..)| *until),
+            self.stop_at,
+        ];
         let next = next.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.since(self.clock.now()).0))
     }
@@ -183,8 +225,8 @@ impl<D: Desk> Reactor<D> {
                 }
             }
             Source::Listener(index) => {
-                for (stream, address) in self.listeners.accept(now, index) {
-                    self.greet(now, stream, address);
+                for caller in self.listeners.accept(now, index, &mut self.outbox.metrics) {
+                    self.greet(now, caller);
                 }
             }
             Source::Conn(slot) => {
@@ -202,19 +244,47 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    fn greet(&mut self, now: Millis, mut stream: TcpStream, address: SocketAddr) {
-        let number = address_number(address.ip());
-        if self.settings.per_address.is_some_and(|limit| self.table.from_address(number) >= limit) {
-            debug!("refused a connection: its address has too many already");
+    /// Whether one more may come in, or why not.
+    fn judge(&self, address: Option<u128>) -> Result<(), Full> {
+        let Settings { connections, per_address, memory, .. } = self.settings;
+        let many = address.map_or(0, |address| self.table.from_address(address));
+        if per_address.is_some_and(|limit| many >= limit) {
+            return Err(Full::Address);
+        }
+        if connections.is_some_and(|limit| self.table.len() >= limit as usize) {
+            return Err(Full::Connections);
+        }
+        if memory.is_some_and(|limit| self.held() > limit / 10 * 8) {
+            return Err(Full::Memory);
+        }
+        Ok(())
+    }
+
+    /// How many bytes everything that grows takes.
+    fn held(&self) -> usize {
+        self.table.held() + self.desk.held()
+    }
+
+    fn greet(&mut self, now: Millis, caller: Caller) {
+        let (mut transport, address) = match caller {
+            Caller::Tcp(stream, ip) => {
+                let patience = self.settings.patience;
+                transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
+                (Transport::Plain(stream), Some(address_number(ip)))
+            }
+            Caller::Unix(stream) => (Transport::Unix(stream), None),
+        };
+        if let Err(full) = self.judge(address) {
+            debug!("turned a connection away, by the limit of {full}");
             let mut answer = Vec::new();
             Refusal::Full.respond(&mut answer);
+            self.outbox.metrics.turned_away(full, Refusal::Full.status());
             // One small write into an empty buffer; whether it arrives does not matter.
-            drop(stream.write(&answer));
+            let sent = transport.write(&[IoSlice::new(&answer)]).unwrap_or(0);
+            self.outbox.metrics.sent += sent as u64;
             return;
         }
-        // Chat messages are small and wait for nobody.
-        drop(stream.set_nodelay(true));
-        let slot = self.table.insert(Transport::Plain(stream), number);
+        let slot = self.table.insert(transport, address);
         let Some((_, conn)) = self.table.conn(slot) else { return };
         if let Err(error) = conn.register(self.poll.registry(), Source::Conn(slot).token()) {
             warn!("cannot watch a new connection: {error}");
@@ -222,56 +292,9 @@ impl<D: Desk> Reactor<D> {
             return;
         }
         debug!("conn {slot}: accepted");
+        // So that whoever asks in this turn is among those who are there.
+        self.outbox.metrics.levels.connections = self.table.len();
         self.deadlines.set(slot, Deadline::Handshake, now);
-    }
-
-    fn read_again(&mut self, now: Millis, id: ConnId) {
-        if self.table.conn(id.slot).is_some_and(|(now_there, _)| now_there == id) {
-            self.read(now, id.slot, true);
-        }
-    }
-
-    /// Reads once, at most a scratch buffer full. A short read has emptied the socket: the next byte makes a new edge.
-    /// With `to_the_end`, even a short read is followed by another, since the end of the stream may already be told.
-    fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
-        let manners = self.settings.manners;
-        let Some((id, conn)) = self.table.conn(slot) else { return };
-        if conn.is_dead() || conn.is_paused() {
-            return;
-        }
-        if let Some(wait) = conn.must_wait(now, &manners) {
-            conn.pause();
-            trace!("conn {slot}: read again in {} ms, it sends faster than it may", wait.0);
-            self.paused.insert((now.plus(wait), slot, id.generation));
-            if conn.waits() == Waits::ForWords {
-                self.deadlines.remove(slot);
-            }
-            return;
-        }
-        let count = match conn.read(&mut self.scratch) {
-            Ok(0) => return self.lost(now, slot),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => {
-                debug!("conn {slot}: {error}");
-                return self.lost(now, slot);
-            }
-        };
-        if let Some(input) = self.scratch.get_mut(..count) {
-            conn.receive(now, id, input, &manners, &mut self.desk, &mut self.outbox);
-        }
-        let waits = conn.waits();
-        self.wait_for(now, slot, waits);
-        if count == SCRATCH || to_the_end {
-            self.again.push(id);
-        }
-    }
-
-    /// The peer is gone. What this turn has for it is still tried: it may have closed one direction only.
-    fn lost(&mut self, now: Millis, slot: u32) {
-        let Some((id, conn)) = self.table.conn(slot) else { return };
-        conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
-        self.table.bury(slot);
     }
 
     fn wait_for(&mut self, now: Millis, slot: u32, waits: Waits) {
@@ -302,78 +325,29 @@ impl<D: Desk> Reactor<D> {
                     self.outbox.send(slot, |log| encode::frame(Opcode::Ping, &[], log));
                     self.deadlines.set(slot, Deadline::Pong, now);
                 }
-                Deadline::Handshake | Deadline::Pong | Deadline::Close => {
-                    debug!("conn {slot}: too late with {deadline:?}");
+                late => {
+                    debug!("conn {slot}: too late with {late:?}");
+                    match late {
+                        Deadline::Handshake => self.outbox.metrics.hangups.add(Cut::LateHead.name()),
+                        Deadline::Pong => self.outbox.metrics.hangups.add(Cut::NoPong.name()),
+                        // It was counted when it began to end.
+                        _ => {}
+                    }
                     self.lost(now, slot);
                 }
             }
+        }
+        while let Some((slot, _)) = self.unfinished.pop_late(now) {
+            self.outbox.hang_up(slot, Cause::UnfinishedMessage);
+        }
+        while let Some((slot, _)) = self.stalled.pop_late(now) {
+            self.findings.push((slot, Flushed::OverBudget));
         }
         self.desk.expire(now, &mut self.outbox);
         if self.stop_at.is_some_and(|at| at <= now) {
             for slot in self.table.slots() {
                 self.lost(now, slot);
             }
-        }
-    }
-
-    fn resume(&mut self, now: Millis, id: ConnId) {
-        let Some((now_there, conn)) = self.table.conn(id.slot) else { return };
-        if now_there != id {
-            return;
-        }
-        conn.resume();
-        let waits = conn.waits();
-        self.wait_for(now, id.slot, waits);
-        self.again.push(id);
-    }
-
-    /// Ends the connections that the desk wants ended. Their close frames come behind all that was said to them.
-    fn hang_up(&mut self, now: Millis) {
-        for hangup in self.outbox.take_hangups() {
-            let Some((_, conn)) = self.table.conn(hangup.slot) else { continue };
-            conn.send_close(now, hangup, &mut self.desk, &mut self.outbox);
-            self.wait_for(now, hangup.slot, Waits::ForEnd);
-        }
-    }
-
-    fn flush(&mut self, now: Millis) {
-        let mut index = 0;
-        while let Some(slot) = self.outbox.dirty(index) {
-            index += 1;
-            let Some((_, conn)) = self.table.conn(slot) else { continue };
-            match conn.flush(slot, &self.outbox, &self.settings.manners) {
-                Flushed::Fine => {}
-                Flushed::OverBudget => {
-                    debug!("conn {slot}: hung up, it does not read what it is sent");
-                    conn.give_up();
-                    self.given_up.push(slot);
-                    self.wait_for(now, slot, Waits::ForEnd);
-                }
-                Flushed::Broken => self.table.bury(slot),
-            }
-        }
-        self.outbox.clear();
-    }
-
-    /// What the desk says on hearing of an end waits in the outbox for the next turn.
-    fn reap(&mut self, now: Millis) {
-        for slot in std::mem::take(&mut self.given_up) {
-            if let Some((id, conn)) = self.table.conn(slot) {
-                conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
-            }
-        }
-        let mut freed = false;
-        while let Some(slot) = self.table.next_dead() {
-            if let Some((id, conn)) = self.table.conn(slot) {
-                conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
-            }
-            debug!("conn {slot}: gone");
-            self.deadlines.remove(slot);
-            self.table.free(slot);
-            freed = true;
-        }
-        if freed {
-            self.listeners.one_was_freed(now);
         }
     }
 
@@ -388,7 +362,7 @@ impl<D: Desk> Reactor<D> {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
                 Some(Waits::ForHead) => self.lost(now, slot),
-                _ => self.outbox.hang_up(Hangup { slot, code: CloseCode::RESTART, reason: STOP_REASON }),
+                _ => self.outbox.hang_up(slot, Cause::Stopping),
             }
         }
     }

@@ -12,14 +12,15 @@ use protocol::chat::request::Envelope;
 use protocol::chat::{id, plain, wire};
 use protocol::http::{Head, Refusal};
 use protocol::time::Millis;
-use protocol::upgrade;
-use protocol::ws::CloseCode;
+use protocol::upgrade::{self, Origins};
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
-use crate::conn::outbox::{Hangup, LogId, Outbox};
+use crate::conn::cause::Cause;
+use crate::conn::outbox::{LogId, Outbox};
 use crate::conn::{Desk, Message, Verdict};
 use crate::fan_out::FanOut;
+use crate::metrics::{Chat, Outcome, Stored};
 use crate::store::{Answer, Engine, Letter, Store};
 use crate::web;
 
@@ -33,8 +34,8 @@ pub struct Server<E> {
     store: Store<E>,
     /// Makes the secrets of new persons.
     random: fn() -> [u8; 16],
-    /// Origins beside its own that the server's WebSocket may be opened from.
-    origins: Vec<String>,
+    /// Which pages the server's WebSocket may be opened from.
+    origins: Origins,
     /// By slot: how a connection is spoken to.
     speech: Vec<Speech>,
     rooms: FanOut,
@@ -56,7 +57,7 @@ const V1: Speech = Speech { dialect: Dialect::V1, ticks: true };
 impl<E: Engine> Server<E> {
     /// A desk before this hub and this store.
     #[must_use]
-    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Vec<String>) -> Self {
+    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Origins) -> Self {
         Self {
             hub,
             store,
@@ -78,7 +79,7 @@ impl<E: Engine> Server<E> {
         outbox: &mut Outbox,
     ) -> Result<(), Refusal> {
         let upgrade = upgrade::judge(head)?;
-        upgrade::check_origin(head, &self.origins)?;
+        self.origins.judge(head)?;
         let v1 = upgrade.protocols().any(|protocol| protocol == SUBPROTOCOL);
         outbox.send(conn.slot, |log| upgrade.accept(v1.then_some(SUBPROTOCOL), log));
 
@@ -128,15 +129,17 @@ impl<E: Engine> Server<E> {
 
     fn carry_out(&mut self, effect: Effect, outbox: &mut Outbox) {
         match effect {
-            Effect::Send { to, event } => self.send(to.slot, &event, outbox),
+            Effect::Send { to, event } => {
+                outbox.metrics.paged += u64::from(matches!(event, Event::Message(_)));
+                self.send(to.slot, &event, outbox);
+            }
             Effect::Publish { room, event, except } => self.publish(room, &event, &except, outbox),
             Effect::Deliver { room, applied, audience } => self.deliver(room, &applied, &audience, outbox),
             Effect::Live { room, slot } => self.rooms.live_from_here(outbox, room, slot),
-            Effect::Record(record) => self.store.post(Letter::Record(record)),
-            Effect::Recall(recall) => self.store.post(Letter::Recall(recall)),
-            Effect::Hangup { conn, code, reason } => {
-                outbox.hang_up(Hangup { slot: conn.slot, code, reason });
-            }
+            Effect::Record(record) => self.store.post(outbox.metrics.now, Letter::Record(record)),
+            Effect::Recall(recall) => self.store.post(outbox.metrics.now, Letter::Recall(recall)),
+            Effect::AwaitDrain { conn } => outbox.await_drain(conn.slot),
+            Effect::Hangup { conn, code, reason } => outbox.hang_up(conn.slot, Cause::Desk { code, reason }),
         }
     }
 
@@ -163,6 +166,7 @@ impl<E: Engine> Server<E> {
         let range = self.rooms.append(outbox, room, |dialect, log| {
             frame(dialect, &message(applied, &user, None), scratch, log);
         });
+        self.rooms.is_entry(room, u64::from(audience.author_inside));
 
         if let Some(author) = audience.author {
             let tick = tick(applied);
@@ -190,10 +194,21 @@ impl<E: Engine> Server<E> {
         }
     }
 
+    /// How everything stands, for whoever asks for the counters.
+    fn chat(&self) -> Chat {
+        Chat { counts: self.hub.counts(), ring: self.store.kept(), mail: self.store.mail() }
+    }
+
     fn ask(&mut self, now: Millis, conn: ConnId, text: &str, outbox: &mut Outbox) {
         let envelope = match self.speech(conn.slot).dialect {
-            Dialect::V1 => wire::read_request(text),
-            Dialect::Plain => plain::read(text).map(|request| Envelope { id: None, request }),
+            Dialect::V1 => {
+                outbox.metrics.requests.add(SUBPROTOCOL);
+                wire::read_request(text)
+            }
+            Dialect::Plain => {
+                outbox.metrics.requests.add("plain");
+                plain::read(text).map(|request| Envelope { id: None, request })
+            }
         };
         match envelope {
             Ok(envelope) => self.tell_hub(now, Input::Asked { conn, envelope }, outbox),
@@ -205,29 +220,28 @@ impl<E: Engine> Server<E> {
 impl<E: Engine> Desk for Server<E> {
     fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict {
         let answer = match web::route(head) {
-            web::Route::Chat { room } => self.upgrade(now, conn, head, room.as_deref(), outbox),
-            web::Route::Page(page) => {
-                outbox.send(conn.slot, |log| page.respond(head, log));
-                return Verdict::Answered;
+            web::Route::Chat { room } => {
+                self.upgrade(now, conn, head, room.as_deref(), outbox).map(|()| Verdict::Upgraded)
+            }
+            web::Route::Page(page) => Ok(show(conn, head, &page, outbox)),
+            web::Route::Metrics => {
+                let page = web::Page::metrics(outbox.metrics.text(&self.chat()));
+                Ok(show(conn, head, &page, outbox))
             }
             web::Route::Refused(refusal) => Err(refusal),
         };
-        let Err(refusal) = answer else { return Verdict::Upgraded };
-        log::debug!("conn {}: refused with {}: {refusal}", conn.slot, refusal.status());
-        outbox.send(conn.slot, |log| refusal.respond(log));
-        Verdict::Answered
+        answer.unwrap_or_else(|refusal| {
+            log::debug!("conn {}: refused with {}: {refusal}", conn.slot, refusal.status());
+            outbox.metrics.refused(refusal.status());
+            outbox.send(conn.slot, |log| refusal.respond(log));
+            Verdict::Answered
+        })
     }
 
     fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox) {
         match message {
             Message::Text(text) => self.ask(now, conn, text, outbox),
-            Message::Binary(_) => {
-                outbox.hang_up(Hangup {
-                    slot: conn.slot,
-                    code: CloseCode::UNSUPPORTED,
-                    reason: "only text is spoken here",
-                });
-            }
+            Message::Binary(_) => outbox.hang_up(conn.slot, Cause::NotText),
         }
     }
 
@@ -235,13 +249,34 @@ impl<E: Engine> Desk for Server<E> {
         self.tell_hub(now, Input::Closed { conn }, outbox);
     }
 
+    fn lagging(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        // Plain has no position to go on from, so nothing can be left out: it reads, or it is hung up on.
+        if self.speech(conn.slot).dialect == Dialect::V1 {
+            self.tell_hub(now, Input::Lagging { conn }, outbox);
+        }
+    }
+
+    fn drained(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        self.tell_hub(now, Input::Drained { conn }, outbox);
+    }
+
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool {
         while !self.rooms.is_full(outbox) {
-            let Some(answer) = self.store.next(Clock::wall) else { return false };
+            let Some((answer, posted)) = self.store.next(Clock::wall) else { return false };
             let input = match answer {
-                Answer::Applied(applied) => Input::Applied(applied),
+                Answer::Applied(applied) => {
+                    let kind = applied.entry.kind;
+                    let outcome = if applied.dup { Stored::Before } else { Stored::New(kind) };
+                    outbox.metrics.stored(posted, outcome);
+                    Input::Applied(applied)
+                }
                 Answer::Recalled(recalled) => Input::Recalled(recalled),
-                Answer::Refused { conn, id, reason } => Input::Refused { conn, id, reason },
+                Answer::Refused { conn, id, reason } => {
+                    outbox.metrics.stored(posted, Stored::Refused);
+                    // Nobody is there to be told.
+                    let Some(conn) = conn else { continue };
+                    Input::Refused { conn, id, reason }
+                }
             };
             self.tell_hub(now, input, outbox);
         }
@@ -254,6 +289,10 @@ impl<E: Engine> Desk for Server<E> {
         }
     }
 
+    fn held(&self) -> usize {
+        self.store.held()
+    }
+
     fn deadline(&self) -> Option<Millis> {
         self.hub.next_deadline()
     }
@@ -264,6 +303,12 @@ impl<E: Engine> Desk for Server<E> {
             speech.get(slot as usize).map_or(Dialect::V1, |speech| speech.dialect)
         });
     }
+}
+
+fn show(conn: ConnId, head: &Head<'_>, page: &web::Page, outbox: &mut Outbox) -> Verdict {
+    outbox.metrics.outcomes.add(Outcome::Answered);
+    outbox.send(conn.slot, |log| page.respond(head, log));
+    Verdict::Answered
 }
 
 /// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.

@@ -163,8 +163,8 @@ fn what_prevents_a_start_is_said() {
         (
             Some(2),
             format!(
-                "server: cannot listen at {address}: something listens there already (another Snug?); stop it or \
-                 choose another port with --listen\n"
+                "server: cannot listen at {address}: something is there already (another Snug?); stop it or choose \
+                 another place with --listen\n"
             )
         )
     );
@@ -178,13 +178,20 @@ fn what_prevents_a_start_is_said() {
 fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAddr {
     use protocol::chat::event::Durability;
     use protocol::chat::id::Epoch;
+    use protocol::upgrade::Origins;
     use protocol::ws::{Role, Rules};
     use server::conn::{MAX_UNSENT, Manners};
-    use server::store::{Memory, Store};
+    use server::listeners::Place;
+    use server::store::{Memory, Ring, Store};
 
     let epoch = Epoch([0; 8]);
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let desk = server::server::Server::new(hub, Store::new(Memory::new(epoch)), || [7; 16], Vec::new());
+    let desk = server::server::Server::new(
+        hub,
+        Store::new(Memory::new(epoch, Ring::default())),
+        || [7; 16],
+        Origins::default(),
+    );
     let settings = server::reactor::Settings {
         manners: Manners {
             rules: Rules { role: Role::Server, message: 1024, fragments: 8 },
@@ -192,18 +199,28 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
             max_unsent: MAX_UNSENT,
         },
         patience,
+        connections: None,
         per_address: None,
+        memory: None,
     };
     let loopback = "127.0.0.1:0".parse().expect("an address");
-    let mut reactor = server::reactor::Reactor::bind(&[loopback], settings, desk).expect("a port");
-    let address = reactor.addresses().next().expect("it listens");
+    let mut reactor =
+        server::reactor::Reactor::bind(&[Place::Tcp(loopback)], settings, desk).expect("a port");
+    let Some(Place::Tcp(address)) = reactor.places().next() else { panic!("it does not listen") };
     std::thread::spawn(move || reactor.run());
     address
 }
 
 fn patient() -> server::conn::deadlines::Patience {
     let long = Span::secs(3600);
-    server::conn::deadlines::Patience { handshake: long, idle: long, pong: long, close: long }
+    server::conn::deadlines::Patience {
+        handshake: long,
+        idle: long,
+        pong: long,
+        close: long,
+        message: long,
+        progress: long,
+    }
 }
 
 fn connect(address: std::net::SocketAddr) -> tungstenite::WebSocket<TcpStream> {

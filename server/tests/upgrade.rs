@@ -60,9 +60,9 @@ fn every_refusal_has_its_status_and_a_line() {
 #[test]
 fn its_own_page_and_allowed_ones_may_connect() {
     let server = Server::start(&["--allow-origin", "https://chat.example"]);
-    for origin in ["http://board", "https://chat.example"] {
-        let request =
-            upgrade_request("/ws/lobby").replace("Host: board", &format!("Host: board\r\nOrigin: {origin}"));
+    for origin in ["http://127.0.0.1", "https://chat.example"] {
+        let request = upgrade_request("/ws/lobby")
+            .replace("Host: board", &format!("Host: 127.0.0.1\r\nOrigin: {origin}"));
         let mut stream = server.tcp();
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = [0; 12];

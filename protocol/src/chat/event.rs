@@ -349,8 +349,10 @@ pub enum ErrorCode {
     BadText,
     /// The same id was used before for something else.
     IdConflict,
-    /// This connection is in as many rooms as it may be.
+    /// This connection is in as many rooms as it may be, or the server has as many as it can have.
     TooManyRooms,
+    /// This person has as many connections as it may have.
+    TooManyConnections,
     /// The store is full; reading goes on.
     StorageFull,
     /// A code that this version does not know.
@@ -373,6 +375,7 @@ impl ErrorCode {
             Self::BadText => "bad_text",
             Self::IdConflict => "id_conflict",
             Self::TooManyRooms => "too_many_rooms",
+            Self::TooManyConnections => "too_many_connections",
             Self::StorageFull => "storage_full",
             Self::Unknown => "unknown",
         }

@@ -84,6 +84,20 @@ impl Decoder {
         rules: &Rules,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Step<'b>>, Violation> {
+        self.next_counted(rules, input, &mut 0)
+    }
+
+    /// As [`Decoder::next`]; adds to `frames` how many have begun. A step may take many: fragments cost their sender
+    /// little and us as much as messages.
+    ///
+    /// # Errors
+    /// As [`Decoder::next`].
+    pub fn next_counted<'b>(
+        &mut self,
+        rules: &Rules,
+        input: &mut &'b mut [u8],
+        frames: &mut u64,
+    ) -> Result<Option<Step<'b>>, Violation> {
         loop {
             if self.is_in_payload() {
                 let step = self.collect(input)?;
@@ -92,6 +106,7 @@ impl Decoder {
                 }
             }
             let Some(frame) = self.header(rules, input)? else { return Ok(None) };
+            *frames = frames.saturating_add(1);
             if frame.stands_alone(self.message()) && frame.len <= input.len() {
                 let payload = take(input, frame.len);
                 mask::apply(payload, frame.key, 0);
@@ -106,6 +121,14 @@ impl Decoder {
     #[must_use]
     pub const fn is_mid_message(&self) -> bool {
         self.partial.is_some()
+    }
+
+    /// How many bytes of memory what is unfinished takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let Some(partial) = &self.partial else { return 0 };
+        let message = partial.message.as_ref().map_or(0, |message| message.data.capacity());
+        size_of::<Partial>().saturating_add(partial.control.capacity()).saturating_add(message)
     }
 
     fn is_in_payload(&self) -> bool {

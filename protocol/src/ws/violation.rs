@@ -44,6 +44,26 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// One of each, for whoever counts them.
+    pub const ALL: [Self; 16] = [
+        Self::ReservedBits,
+        Self::ReservedOpcode(3),
+        Self::FragmentedControl,
+        Self::LongControl,
+        Self::Unmasked,
+        Self::Masked,
+        Self::PaddedLength,
+        Self::NegativeLength,
+        Self::StrayContinuation,
+        Self::InterruptedMessage,
+        Self::TextNotUtf8,
+        Self::HalfCloseCode,
+        Self::BadCloseCode(1005),
+        Self::ReasonNotUtf8,
+        Self::MessageTooBig,
+        Self::TooManyFragments,
+    ];
+
     /// The code to close the connection with (section 7.4.1).
     #[must_use]
     pub const fn close_code(self) -> CloseCode {

@@ -288,7 +288,8 @@ pub(crate) fn error_codes() -> Vec<ErrorCode> {
         ErrorCode::NotInRoom => Some(ErrorCode::BadText),
         ErrorCode::BadText => Some(ErrorCode::IdConflict),
         ErrorCode::IdConflict => Some(ErrorCode::TooManyRooms),
-        ErrorCode::TooManyRooms => Some(ErrorCode::StorageFull),
+        ErrorCode::TooManyRooms => Some(ErrorCode::TooManyConnections),
+        ErrorCode::TooManyConnections => Some(ErrorCode::StorageFull),
         ErrorCode::StorageFull | ErrorCode::Unknown => None,
     };
     std::iter::successors(Some(ErrorCode::BadRequest), |code| after(*code)).collect()

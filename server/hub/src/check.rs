@@ -1,7 +1,9 @@
 //! What must hold at all times, between any two inputs. For tests and debug builds: looks at everything.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
+use crate::behind::Wait;
 use crate::hub::Hub;
 use crate::input::Dialect;
 use crate::person::PersonId;
@@ -29,10 +31,10 @@ impl Hub {
             let places = named.rooms.as_slice();
             let most = match session.dialect {
                 Dialect::Plain => 1,
-                Dialect::V1 => self.settings.rooms_per_connection as usize,
+                Dialect::V1 => self.settings.rooms_per_connection,
             };
             assert!(
-                places.len() <= most,
+                most == 0 || places.len() <= most as usize,
                 "slot {slot} is in {} rooms, but {most} is the limit",
                 places.len()
             );
@@ -41,6 +43,12 @@ impl Hub {
             for place in places {
                 assert!(self.members(place.room).contains(&slot), "slot {slot} is a member of its rooms");
             }
+            let siblings = self.connections_of(named.person).count();
+            let limit = self.settings.connections_per_person;
+            assert!(
+                limit == 0 || siblings <= limit as usize,
+                "{siblings} connections, but {limit} is the limit"
+            );
             let mentions = self.connections_of(named.person).filter(|other| *other == slot).count();
             assert_eq!(mentions, 1, "slot {slot} is one of its person's connections");
         }
@@ -68,6 +76,12 @@ impl Hub {
     fn check_rooms(&self) {
         assert_eq!(self.rooms.len(), self.rooms.iter().count(), "the count of rooms is right");
         assert_eq!(self.rooms.indexed(), self.rooms.len(), "each room is indexed once");
+        let limit = self.settings.rooms;
+        assert!(
+            limit == 0 || self.rooms.len() <= limit as usize,
+            "{} rooms, but {limit} is the limit",
+            self.rooms.len()
+        );
         let pending = self.rooms.iter().filter_map(|(id, room)| Some((room.presence.due()?, id)));
         assert!(pending.collect::<BTreeSet<_>>() == self.due, "each room that has news is scheduled once");
         for (id, room) in self.rooms.iter() {
@@ -80,23 +94,18 @@ impl Hub {
 
     fn check_members(&self, id: RoomId, room: &Room) {
         let name = room.name.as_str();
-        let (members, behind, paging) = (&room.members, &room.behind, &room.paging);
+        let members = &room.members;
         assert!(!members.as_slice().is_empty(), "{name} has a member, or it would be gone");
-        for slots in [members, behind, paging] {
-            let pairs = slots.as_slice().windows(2);
-            assert!(
-                pairs.into_iter().all(|pair| pair[0] < pair[1]),
-                "the slots of {name} are sorted: {slots:?}"
-            );
+        let behind: Vec<u32> = room.behind.iter().map(|(slot, _)| slot).collect();
+        for slots in [members.as_slice(), &behind] {
+            assert!(slots.is_sorted_by(|a, b| a < b), "the slots of {name} are sorted: {slots:?}");
         }
-        assert!(
-            behind.as_slice().iter().all(|slot| members.contains(*slot)),
-            "who is behind in {name} is in it"
-        );
-        assert!(
-            paging.as_slice().iter().all(|slot| behind.contains(*slot)),
-            "who gets pages in {name} is behind"
-        );
+        for (slot, wait) in room.behind.iter() {
+            assert!(members.contains(slot), "who is behind in {name} is in it");
+            if let Wait::Drain { next } = wait {
+                assert!(next <= room.last + 1, "what comes next for {slot} in {name} is known");
+            }
+        }
         for slot in members.as_slice() {
             assert!(self.is_inside(*slot, id), "member {slot} of {name} knows that it is");
         }

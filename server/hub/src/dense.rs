@@ -100,7 +100,8 @@ pub(crate) fn push<T>(vec: &mut Vec<T>, entry: T) {
     vec.push(entry);
 }
 
-fn reserve<T>(vec: &mut Vec<T>) {
+/// Makes room for one more entry, in steps of an eighth.
+pub(crate) fn reserve<T>(vec: &mut Vec<T>) {
     if vec.len() == vec.capacity() {
         vec.reserve_exact((vec.len() / 8).max(4));
     }

@@ -23,7 +23,7 @@ pub enum Effect {
         event: Event<'static>,
     },
     /// Tell all live members of a room something that is not kept: presence, a new nick, typing. Members that are
-    /// behind are not told; those who have to know it are sent it.
+    /// behind are not told: they are sent a list of the people before they go live.
     Publish {
         /// Where.
         room: RoomId,
@@ -54,6 +54,12 @@ pub enum Effect {
     Record(Record),
     /// Ask the store for the past.
     Recall(Recall),
+    /// Say [`crate::input::Input::Drained`] when all that was sent to this connection has left; at the next occasion if
+    /// nothing waits. To ask again before that is to ask once.
+    AwaitDrain {
+        /// Which one.
+        conn: ConnId,
+    },
     /// End a connection, after what is due to it has been sent.
     Hangup {
         /// Which one.
@@ -120,7 +126,8 @@ pub enum Purpose {
         /// Which membership it is, so that a late page cannot serve a later join.
         membership: u32,
     },
-    /// A further page for a member that is behind.
+    /// A further page for a member that is behind; or, after it lagged, the first. Asked for when all that was sent to
+    /// the member has left, and one at a time for each room.
     Page {
         /// Which membership it is.
         membership: u32,
@@ -137,7 +144,8 @@ pub enum Purpose {
 pub enum Range {
     /// From a join's position on.
     Since(Since),
-    /// From this number on: a position the server itself has reached.
+    /// From this number on: a position the server itself has reached. If the entry of this number was, but is no longer
+    /// kept, the answer is a reset ([`protocol::chat::event::ResetReason::Gone`]) and the latest entries.
     From(u64),
     /// The latest below a number.
     Before {

@@ -25,8 +25,12 @@ pub(crate) enum Fault {
     BadRoom(NameFault),
     /// The room that was meant, or `None`: the connection is in no room at all.
     NotInRoom(Option<RoomName<'static>>),
-    /// The limit.
+    /// This connection is in so many, the limit.
     TooManyRooms(u32),
+    /// The server has so many, the limit.
+    FullOfRooms(u32),
+    /// This person has so many, the limit.
+    TooManyConnections(u32),
     /// The store refused it.
     Refused(Refusal),
 }
@@ -40,7 +44,8 @@ impl Fault {
             Self::NickTaken(_) => ErrorCode::NickTaken,
             Self::BadRoom(_) => ErrorCode::BadRoom,
             Self::NotInRoom(_) => ErrorCode::NotInRoom,
-            Self::TooManyRooms(_) => ErrorCode::TooManyRooms,
+            Self::TooManyRooms(_) | Self::FullOfRooms(_) => ErrorCode::TooManyRooms,
+            Self::TooManyConnections(_) => ErrorCode::TooManyConnections,
             Self::Refused(Refusal::IdConflict) => ErrorCode::IdConflict,
             Self::Refused(Refusal::StorageFull) => ErrorCode::StorageFull,
         }
@@ -69,6 +74,18 @@ impl fmt::Display for Fault {
             Self::NotInRoom(None) => f.write_str("you are in no room; type /join ROOM first"),
             Self::TooManyRooms(limit) => {
                 write!(f, "one connection can be in {limit} rooms; type /leave to leave one first")
+            }
+            Self::FullOfRooms(limit) => {
+                write!(
+                    f,
+                    "this server is full: it has {limit} rooms; type /rooms to see those that are there"
+                )
+            }
+            Self::TooManyConnections(limit) => {
+                write!(
+                    f,
+                    "you have {limit} connections here, which is all one person may have; close one first"
+                )
             }
             Self::Refused(Refusal::IdConflict) => {
                 f.write_str("that id was used before for another text; send it again with a new id")

@@ -46,6 +46,8 @@ pub struct Counts {
     pub persons: u32,
     /// Rooms with somebody in them.
     pub rooms: u32,
+    /// Members that are behind, each counted once for each room in which it is.
+    pub behind: u32,
 }
 
 impl Hub {
@@ -70,6 +72,8 @@ impl Hub {
             Input::Opened { conn, secret, greeting } => self.opened(now, conn, secret, greeting, effects),
             Input::Asked { conn, envelope } => command::carry_out(self, now, conn, envelope, effects),
             Input::Closed { conn } => self.closed(now, conn),
+            Input::Lagging { conn } => self.lagging(conn, effects),
+            Input::Drained { conn } => self.drained(conn, effects),
             Input::Applied(applied) => self.applied(applied, effects),
             Input::Recalled(recalled) => self.recalled(recalled, effects),
             Input::Refused { conn, id, reason } => {
@@ -94,9 +98,8 @@ impl Hub {
     /// The slots of a room's members that are not live, sorted; almost always empty. What is told in the room does
     /// not reach them until their [`Effect::Live`]. A live member that joins again is behind from then on: what was
     /// told before in the same turn and has not yet been sent to it, the answer to its join replaces.
-    #[must_use]
-    pub fn behind(&self, room: RoomId) -> &[u32] {
-        self.rooms.get(room).map_or(&[], |room| room.behind.as_slice())
+    pub fn behind(&self, room: RoomId) -> impl Iterator<Item = u32> + '_ {
+        self.rooms.get(room).into_iter().flat_map(|room| room.behind.iter()).map(|(slot, _)| slot)
     }
 
     /// A room's name, folded. Empty if the room is not resident.
@@ -118,6 +121,7 @@ impl Hub {
             connections: self.connections,
             persons: self.persons.len() as u32,
             rooms: self.rooms.len() as u32,
+            behind: self.rooms.iter().map(|(_, room)| room.behind.len() as u32).sum(),
         }
     }
 
@@ -174,6 +178,7 @@ impl Hub {
             }
             return;
         };
+        self.rooms[room].told_up_to(applied.entry.seq);
         if applied.entry.kind == Kind::Topic {
             self.rooms[room].topic = applied.entry.text.clone();
         }

@@ -44,6 +44,18 @@ pub enum Input<'a> {
         /// Which one.
         conn: ConnId,
     },
+    /// More waits unsent for a connection than should. From now on the entries of its rooms come to it by page, as it
+    /// takes them. To be said where nothing that was told in a room is still to be made due to its members: after the
+    /// flush, before anything else happens.
+    Lagging {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// All that was sent to a connection has left. The answer to [`crate::effect::Effect::AwaitDrain`].
+    Drained {
+        /// Which one.
+        conn: ConnId,
+    },
     /// The store has stored an entry and numbered it.
     Applied(Applied),
     /// The store has found what was asked for.
@@ -128,14 +140,14 @@ pub struct Recalled {
     pub topic: Box<str>,
     /// The number of the oldest entry that is kept; 0 if there is none.
     pub first: u64,
-    /// The number of the newest entry; 0 if there is none. Every `Applied` of this room that comes later in the mail
-    /// has a higher number.
+    /// The number of the newest entry; 0 if there is none. For a join or a page: every `Applied` of this room that came
+    /// earlier in the mail has this number or a lower one, every one that comes later has a higher one.
     pub last: u64,
     /// The position that was asked for could not be used.
     pub reset: Option<ResetReason>,
     /// The entries, in the order of their numbers.
     pub entries: Vec<Stored>,
-    /// There are more behind the last of `entries`; ask again from there.
+    /// There are more behind the last of `entries`, of which there is one at least; ask again from there.
     pub more: bool,
 }
 

@@ -15,16 +15,18 @@
 //! limits    the settings, each bound with its reason        input, effect   the two ends of the door
 //! dense     tables by small number                          fault           what can be wrong with a request
 //! session   one connection: who it is, where it is          person          who exists, under which nick
-//! presence  who came and went, not yet told                 room            one room, and all rooms by name
-//! hub       the state as a whole, and the door              membership      who enters and leaves what
-//! tell      how state is put into events                    replay          the store's answers about the past
-//! command   one file for each thing that can be asked       check           what must hold at all times
+//! presence  who came and went, not yet told                 behind          which members are not live
+//! room      one room, and all rooms by name                 hub             the state as a whole, and the door
+//! tell      how state is put into events                    membership      who enters and leaves what
+//! replay    how those who are behind catch up               check           what must hold at all times
+//! command   one file for each thing that can be asked
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod behind;
 mod check;
 mod command;
 mod dense;

@@ -18,6 +18,11 @@ pub const MAX_CHANGES_NAMED: usize = 2 * protocol::limits::MAX_PEOPLE_LISTED;
 /// wait for a connection.
 pub const MAX_ROOMS_LISTED: usize = 200;
 
+/// Whether there is no place for one more. A limit of 0 is lifted.
+pub(crate) fn is_reached(limit: u32, count: usize) -> bool {
+    limit > 0 && count >= limit as usize
+}
+
 /// What the hub is told at its birth.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,8 +37,14 @@ pub struct Settings {
     /// Random, and known to nobody outside, so that nobody can choose names that meet in one bucket.
     pub hash_seed: u64,
     /// How many rooms a `snug.v1` connection may be in; a plain one is in one. Each costs a member's place in the
-    /// room and eight bytes of the session, and makes each rename one event more.
+    /// room and eight bytes of the session, and makes each rename one event more. 0: as many as it likes.
     pub rooms_per_connection: u32,
+    /// How many connections a person may have. More than anybody has programs and screens, few enough that a person's
+    /// list, which is walked whenever one of them enters, leaves or says something, stays short. 0: any number.
+    pub connections_per_person: u32,
+    /// How many rooms may be resident, that is, have somebody in them. Each takes about 200 bytes and its name, so
+    /// this many are 2 MB, and names are made up faster than they are used up. 0: any number.
+    pub rooms: u32,
     /// The longest text of an entry, in bytes. Told in `welcome`; kept by the types of `protocol`.
     pub text: u32,
     /// The longest message of a client, in bytes. Told in `welcome`; kept by the connection.
@@ -51,6 +62,8 @@ impl Settings {
             features: &[],
             hash_seed,
             rooms_per_connection: 32,
+            connections_per_person: 16,
+            rooms: 10_000,
             text: MAX_TEXT as u32,
             message: MAX_MESSAGE as u32,
         }

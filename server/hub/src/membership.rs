@@ -7,6 +7,7 @@ use core::iter;
 use protocol::chat::id::UserId;
 use protocol::time::Millis;
 
+use crate::behind::Wait;
 use crate::hub::Hub;
 use crate::person::{PersonId, ShortNick};
 use crate::room::RoomId;
@@ -49,7 +50,7 @@ impl Hub {
             named.rooms.push(Membership { room, number });
         }
         self.rooms[room].members.insert(slot);
-        self.rooms[room].behind.insert(slot);
+        self.rooms[room].behind.set(slot, Wait::Join);
         if is_new {
             let (user, nick) = self.face(person);
             self.rooms[room].persons += 1;
@@ -65,8 +66,7 @@ impl Hub {
         if let Some(named) = self.named_mut(slot) {
             named.rooms.renumber(room, number);
         }
-        self.rooms[room].behind.insert(slot);
-        self.rooms[room].paging.remove(slot);
+        self.rooms[room].behind.set(slot, Wait::Join);
         number
     }
 
@@ -77,7 +77,6 @@ impl Hub {
         named.rooms.remove(room);
         self.rooms[room].members.remove(slot);
         self.rooms[room].behind.remove(slot);
-        self.rooms[room].paging.remove(slot);
         if self.rooms[room].members.as_slice().is_empty() {
             if let Some(due) = self.rooms[room].presence.due() {
                 self.due.remove(&(due, room));

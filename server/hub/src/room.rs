@@ -8,6 +8,7 @@ use core::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use protocol::chat::name::RoomName;
 
+use crate::behind::Behind;
 use crate::dense::{Dense, Seed, Slots};
 use crate::presence::Presence;
 
@@ -35,13 +36,20 @@ pub(crate) struct Room {
     pub(crate) topic: Box<str>,
     /// The slots of all members.
     pub(crate) members: Slots,
-    /// The members that are not yet live: what is told in the room does not reach them.
-    pub(crate) behind: Slots,
-    /// Those of them that know who is in the room and get pages: they are told singly who comes and goes.
-    pub(crate) paging: Slots,
+    /// The members that are not live: what is told in the room does not reach them.
+    pub(crate) behind: Behind,
+    /// The number up to which live members have been told all; 0 if nothing was ever said.
+    pub(crate) last: u64,
     /// How many persons are here.
     pub(crate) persons: u32,
     pub(crate) presence: Presence,
+}
+
+impl Room {
+    /// The live members have been told all up to this number.
+    pub(crate) fn told_up_to(&mut self, seq: u64) {
+        self.last = self.last.max(seq);
+    }
 }
 
 /// All resident rooms.
@@ -90,8 +98,8 @@ impl Rooms {
             name: name.into_owned(),
             topic: Box::default(),
             members: Slots::default(),
-            behind: Slots::default(),
-            paging: Slots::default(),
+            behind: Behind::default(),
+            last: 0,
             persons: 0,
             presence: Presence::default(),
         });

@@ -69,8 +69,8 @@ impl Hub {
         }
     }
 
-    /// Tells all in a room but `except` who came, went or renamed: also those that get pages still, who know who was
-    /// there when they joined. (Those that have not had their `joined` yet learn it from that.)
+    /// Tells the live members of a room, but for `except`, who came, went, renamed or types. Those that are behind are
+    /// told who is there when they have caught up, so that what waits for them does not grow.
     pub(crate) fn publish(
         &self,
         room: RoomId,
@@ -78,11 +78,6 @@ impl Hub {
         mut except: Vec<u32>,
         effects: &mut Vec<Effect>,
     ) {
-        for slot in self.rooms[room].paging.as_slice() {
-            if !except.contains(slot) {
-                self.send_to_slot(*slot, event.clone(), effects);
-            }
-        }
         except.retain(|slot| self.is_live(*slot, room));
         effects.push(Effect::Publish { room, event, except });
     }

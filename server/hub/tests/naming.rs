@@ -59,6 +59,34 @@ fn guests_get_names() {
 }
 
 #[test]
+fn a_person_has_a_few_connections() {
+    story(
+        "
+        desk opens v1
+        desk > hello anna key=1
+        desk < you are anna
+        phone opens v1
+        phone > hello key=1
+        phone < you are anna
+        board opens v1
+        board > hello key=1
+        board < you are anna
+        radio opens v1 lobby
+        radio > hello key=1 #1
+        radio < error too_many_connections: you have 3 connections here, which is all one person may have; close one first #1
+
+        -- The connection is still nobody's: it may be somebody else's, or hers when there is place.
+        radio > who lobby
+        radio < error hello_first: the first request has to be hello
+        phone closes
+        radio > hello key=1 #2
+        radio < you are anna #2
+        radio < joined lobby: anna; last 0
+        ",
+    );
+}
+
+#[test]
 fn hello_comes_first_and_once() {
     story(
         "

@@ -132,7 +132,7 @@ fn a_comer_is_announced_under_the_nick_it_has_then() {
 }
 
 #[test]
-fn who_comes_and_goes_is_told_also_to_those_who_are_behind() {
+fn who_came_and_went_is_told_to_those_who_were_behind_when_they_have_caught_up() {
     story(
         "
         alice opens v1 lobby
@@ -156,11 +156,16 @@ fn who_comes_and_goes_is_told_also_to_those_who_are_behind() {
         bob < lobby 2 alice: two
         alice closes
         250 ms pass
-        bob < lobby: alice left, 1 here
+        carol opens plain lobby nick=carol
         bob > nick rob
         bob < you are now rob
         the store answers 1
         bob < lobby 3 alice: three
+        bob < who lobby: carol rob
+        the store answers 1
+        carol < joined lobby: carol rob; last 3
+        250 ms pass
+        bob < lobby: carol entered, 2 here
         ",
     );
 }

@@ -2,12 +2,14 @@
 
 mod common;
 
-use common::World;
 use common::teller::story;
-use hub::input::Dialect;
-use protocol::chat::event::Event;
+use common::{EPOCH, World};
+use hub::Settings;
+use hub::input::{ConnId, Dialect};
+use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::SessionKey;
-use protocol::chat::request::Request;
+use protocol::chat::name::RoomName;
+use protocol::chat::request::{Request, Since};
 
 #[test]
 fn a_plain_connection_is_in_one_room() {
@@ -63,6 +65,39 @@ fn rooms_have_a_limit() {
 }
 
 #[test]
+fn the_server_can_be_full_of_rooms() {
+    story(
+        "
+        alice opens v1 r1
+        alice > hello alice
+        alice < you are alice
+        alice < joined r1: alice; last 0
+        alice > join r2
+        alice < joined r2: alice; last 0
+        bob opens plain r3 nick=bob
+        bob < joined r3: bob; last 0
+        carol opens plain r4 nick=carol
+        carol < joined r4: carol; last 0
+        dan opens plain r5 nick=dan
+        dan < joined r5: dan; last 0
+        alice > join r6 #6
+        alice < error too_many_rooms: this server is full: it has 5 rooms; type /rooms to see those that are there #6
+        eve opens plain r7 nick=eve
+        eve < error too_many_rooms: this server is full: it has 5 rooms; type /rooms to see those that are there
+
+        -- Who cannot go there stays where he is. Rooms that are there can be joined, and one that is empty makes place.
+        dan > join r8
+        dan < error too_many_rooms: this server is full: it has 5 rooms; type /rooms to see those that are there
+        dan > join r4
+        dan < joined r4: carol dan; last 0
+        carol < r4: dan entered, 2 here
+        eve > join r7
+        eve < joined r7: eve; last 0
+        ",
+    );
+}
+
+#[test]
 fn what_was_missed_is_told_page_by_page() {
     story(
         "
@@ -90,6 +125,7 @@ fn what_was_missed_is_told_page_by_page() {
         bob < lobby 3 alice: three
         bob < lobby 4 topic by alice: numbers
         bob < lobby 5 alice: five
+        bob < who lobby: alice bob
         alice < lobby: bob entered, 2 here
 
         -- She sees the ids of her own.
@@ -101,6 +137,7 @@ fn what_was_missed_is_told_page_by_page() {
         phone < lobby 3 alice: three #3
         phone < lobby 4 topic by alice: numbers
         phone < lobby 5 alice: five
+        phone < who lobby: alice bob
         phone > history lobby before 3 #h
         phone < history lobby: 1 alice: one #1, 2 alice: two #h
         phone > history ops before 3
@@ -160,12 +197,12 @@ fn what_is_said_while_one_is_behind_comes_by_page() {
         alice < lobby 5 bob: five
         alice > nick ally
         alice < you are now ally
-        bob < lobby: alice is now ally
         the store answers 1
         bob < lobby 3 alice: three
         bob < lobby 4 alice: four
         the store answers 1
         bob < lobby 5 bob: five #b
+        bob < who lobby: ally bob
 
         -- Now he is live.
         alice > say lobby: six
@@ -225,4 +262,26 @@ fn of_many_rooms_the_fullest_are_listed_by_name() {
     assert!(rooms.is_sorted_by(|a, b| a.room < b.room));
     let pairs = rooms.iter().filter(|room| room.count == 2).count();
     assert_eq!(pairs, 151, "the rooms of two are all there");
+}
+
+#[test]
+fn a_limit_of_nothing_is_none() {
+    let settings = Settings {
+        rooms_per_connection: 0,
+        connections_per_person: 0,
+        rooms: 0,
+        ..Settings::new(EPOCH, Durability::Memory, "snug", 1)
+    };
+    let mut world = World::with(settings);
+    let conns: Vec<ConnId> =
+        (0..40).map(|_| world.open(Dialect::V1, None, None, 0, SessionKey([1; 16]))).collect();
+    for conn in &conns {
+        world.ask(*conn, None, Request::Hello { nick: None, session: None });
+    }
+    for n in 0..40 {
+        let room = RoomName::new(format!("room-{n}")).unwrap();
+        world.ask(conns[0], None, Request::Join { room, since: Since::Last(0) });
+    }
+    let counts = world.hub.counts();
+    assert_eq!((counts.connections, counts.persons, counts.rooms), (40, 1, 40));
 }

@@ -3,7 +3,8 @@
 //!
 //! All timeouts of one kind are equally long, so whoever is put in last is due last: a queue per kind, no sorting.
 //! The queues are linked through one table indexed by slot, so putting in, taking out and moving are O(1) and a
-//! connection costs 24 bytes. A connection has one deadline at a time: what it is waiting for is what its state says.
+//! connection costs 24 bytes. In one table a connection has one deadline at a time; the reactor has one table for what
+//! its state waits for, and one each for the few that have a message unfinished or do not keep up.
 
 use protocol::time::{Millis, Span};
 
@@ -18,10 +19,15 @@ pub enum Deadline {
     Pong,
     /// Finish the closing handshake and hang up.
     Close,
+    /// Finish the message it has begun, however many bytes come meanwhile.
+    Message,
+    /// Take some of what waits for it.
+    Progress,
 }
 
 impl Deadline {
-    const ALL: [Self; 4] = [Self::Handshake, Self::Idle, Self::Pong, Self::Close];
+    const ALL: [Self; 6] =
+        [Self::Handshake, Self::Idle, Self::Pong, Self::Close, Self::Message, Self::Progress];
 }
 
 /// How long each may take.
@@ -35,6 +41,10 @@ pub struct Patience {
     pub pong: Span,
     /// For [`Deadline::Close`].
     pub close: Span,
+    /// For [`Deadline::Message`].
+    pub message: Span,
+    /// For [`Deadline::Progress`].
+    pub progress: Span,
 }
 
 impl Default for Patience {
@@ -48,6 +58,10 @@ impl Default for Patience {
             pong: Span::secs(45),
             // RFC 6455 section 7.1.1: the peer should close promptly; who does not is cut off.
             close: Span::secs(2),
+            // A page of text takes seconds on a 9600 baud radio; who takes longer keeps memory on purpose.
+            message: Span::secs(30),
+            // A link that is down for half a minute is a link to come back by.
+            progress: Span::secs(30),
         }
     }
 }
@@ -59,6 +73,8 @@ impl Patience {
             Deadline::Idle => self.idle,
             Deadline::Pong => self.pong,
             Deadline::Close => self.close,
+            Deadline::Message => self.message,
+            Deadline::Progress => self.progress,
         }
     }
 }

@@ -20,11 +20,21 @@ pub trait Desk {
     /// An upgraded connection has ended. Nothing may be sent to it any more.
     fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
 
+    /// More waits for a connection than should. The desk may say less to it until [`Desk::drained`]; if it does not, and
+    /// the connection goes on not reading, it is hung up on.
+    fn lagging(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
+
+    /// All that was due to a connection has left, as was asked for with [`Outbox::await_drain`].
+    fn drained(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
+
     /// Takes in what workers have answered. True if some is left for the next turn.
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool;
 
     /// Does what is due.
     fn expire(&mut self, now: Millis, outbox: &mut Outbox);
+
+    /// How many bytes of memory it holds that grow with what people say.
+    fn held(&self) -> usize;
 
     /// When [`Desk::expire`] has something to do.
     fn deadline(&self) -> Option<Millis>;

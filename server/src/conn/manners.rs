@@ -3,8 +3,16 @@
 use protocol::time::{Millis, Span};
 use protocol::ws::Rules;
 
-/// How many bytes one connection may keep unsent. A reader that is behind by more is not reading.
+/// How many bytes one connection may keep unsent before it is hung up on, whatever they are. A reader that lags is
+/// told less from half of it on, so only what it asks for itself gets it there.
 pub const MAX_UNSENT: usize = 256 * 1024;
+
+/// How many pongs are kept for a peer that does not read. Of more pings only the latest is answered (RFC 6455 section
+/// 5.5.3).
+pub(super) const MAX_PONGS_KEPT: u32 = 16;
+
+/// How many pings a peer may send without reading. Whoever sends more wants to know nothing.
+pub(super) const MAX_PINGS_UNREAD: u32 = 1000;
 
 /// See the module's head.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +33,14 @@ pub struct Pace {
     cost: u64,
     /// Microseconds of cost that may be run up at once.
     burst: u64,
+}
+
+impl Manners {
+    /// From so many unsent bytes on a reader lags.
+    #[must_use]
+    pub fn lag(&self) -> usize {
+        self.max_unsent / 2
+    }
 }
 
 impl Pace {

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! An idle connection holds no heap: the decoder has none between messages, the head buffer goes with the upgrade,
-//! and what could not be sent at once is freed when it is sent.
+//! and what could not be sent at once is freed when it is sent. What comes in is in `receive.rs`.
 
+pub mod cause;
 pub mod deadlines;
 mod desk;
 mod manners;
 pub mod outbox;
+mod receive;
 pub mod table;
 pub mod transport;
 mod unsent;
@@ -22,14 +24,16 @@ use std::io;
 use hub::input::ConnId;
 use log::{debug, trace};
 use mio::{Registry, Token};
-use protocol::http::{Head, HeadBuffer, Refusal};
+use protocol::http::HeadBuffer;
 use protocol::time::{Millis, Span};
-use protocol::ws::encode::{self, Opcode};
-use protocol::ws::{CloseCode, CloseFrame, Closing, Decoder, Reply, Step, Violation};
+use protocol::ws::encode;
+use protocol::ws::{Closing, Decoder};
 
-use self::outbox::{Hangup, Outbox};
+use self::cause::Cause;
+use self::outbox::Outbox;
 use self::transport::Transport;
 use self::unsent::Unsent;
+use crate::metrics::Metrics;
 
 pub use self::desk::{Desk, Message, Verdict};
 pub use self::manners::{MAX_UNSENT, Manners, Pace};
@@ -51,6 +55,14 @@ pub struct Conn {
     known: bool,
     /// It is on the list of those to be freed.
     dead: bool,
+    /// More waits for it than should, and the desk was told so.
+    lagging: bool,
+    /// The desk wants to know when all is sent.
+    awaited: bool,
+    /// How many pings came since it last read all that was sent to it.
+    pings: u32,
+    /// How much memory it was last found to hold.
+    charged: Held,
 }
 
 /// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
@@ -63,6 +75,15 @@ enum Phase {
     Head(Box<HeadBuffer>),
     Open(Decoder),
     Draining,
+}
+
+/// How many bytes of memory a connection holds beyond its place in the table. Nobody is let hold 4 GiB.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    /// Of a head or a message that is not whole.
+    unfinished: u32,
+    /// That wait for the kernel.
+    unsent: u32,
 }
 
 /// What a connection waits for, as far as deadlines go.
@@ -81,6 +102,10 @@ pub enum Waits {
 pub enum Flushed {
     /// All is sent, or waits for the kernel within the budget.
     Fine,
+    /// All is sent, and the desk wanted to know it.
+    Drained,
+    /// More waits than should, since this flush.
+    Lags,
     /// More waits than is allowed.
     OverBudget,
     /// The socket is broken.
@@ -100,6 +125,10 @@ impl Conn {
             paused: false,
             known: false,
             dead: false,
+            lagging: false,
+            awaited: false,
+            pings: 0,
+            charged: Held::default(),
         }
     }
 
@@ -119,123 +148,16 @@ impl Conn {
         self.transport.register(registry, token)
     }
 
-    /// Takes in what was read.
-    pub fn receive<D: Desk>(
-        &mut self,
-        now: Millis,
-        id: ConnId,
-        mut input: &mut [u8],
-        manners: &Manners,
-        desk: &mut D,
-        outbox: &mut Outbox,
-    ) {
-        if let Phase::Head(buffer) = &mut self.phase {
-            match buffer.feed(&mut input) {
-                Ok(false) => return,
-                Ok(true) => self.judge_head(now, id, desk, outbox),
-                Err(refusal) => self.refuse(id, &refusal, outbox),
-            }
-        }
-        let frames = self.receive_frames(now, id, input, manners, desk, outbox);
-        if let Some(pace) = manners.pace {
-            pace.charge(&mut self.worked_off, now, frames);
-        }
-    }
-
-    fn judge_head<D: Desk>(&mut self, now: Millis, id: ConnId, desk: &mut D, outbox: &mut Outbox) {
-        let Phase::Head(buffer) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
-        let head = match Head::parse(buffer.bytes()) {
-            Ok(head) => head,
-            Err(refusal) => return self.refuse(id, &refusal, outbox),
-        };
-        trace!("conn {}: {} {}", id.slot, head.method(), head.path());
-        if desk.request(now, id, &head, outbox) == Verdict::Upgraded {
-            self.phase = Phase::Open(Decoder::new());
-            self.known = true;
-        }
-    }
-
-    fn refuse(&mut self, id: ConnId, refusal: &Refusal, outbox: &mut Outbox) {
-        debug!("conn {}: refused with {}: {refusal}", id.slot, refusal.status());
-        outbox.send(id.slot, |log| refusal.respond(log));
-        self.phase = Phase::Draining;
-    }
-
-    /// Decodes and hands on; returns how many steps there were. What comes after a close is not looked at.
-    fn receive_frames<D: Desk>(
-        &mut self,
-        now: Millis,
-        id: ConnId,
-        mut input: &mut [u8],
-        manners: &Manners,
-        desk: &mut D,
-        outbox: &mut Outbox,
-    ) -> u64 {
-        let mut frames = 0;
-        loop {
-            let Phase::Open(decoder) = &mut self.phase else { return frames };
-            let step = match decoder.next(&manners.rules, &mut input) {
-                Ok(Some(step)) => step,
-                Ok(None) => return frames,
-                Err(violation) => {
-                    self.violated(now, id, violation, desk, outbox);
-                    return frames;
-                }
-            };
-            frames += 1;
-            if let Step::Close(frame) = &step {
-                trace!("conn {}: close received, {:?}", id.slot, frame.as_ref().map(|frame| frame.code));
-                self.receive_close(now, id, frame.as_ref(), desk, outbox);
-                return frames;
-            }
-            if self.closing.ignores_data() {
-                continue;
-            }
-            trace!("conn {}: {}", id.slot, describe(&step));
-            match step {
-                Step::Text(text) => desk.message(now, id, Message::Text(&text), outbox),
-                Step::Binary(bytes) => desk.message(now, id, Message::Binary(&bytes), outbox),
-                Step::Ping(payload) => {
-                    outbox.send(id.slot, |log| encode::frame(Opcode::Pong, &payload, log));
-                }
-                Step::Pong(_) | Step::Close(_) => {}
-            }
-        }
-    }
-
-    fn violated<D: Desk>(
-        &mut self,
-        now: Millis,
-        id: ConnId,
-        violation: Violation,
-        desk: &mut D,
-        outbox: &mut Outbox,
-    ) {
-        debug!("conn {}: hung up on: {violation}", id.slot);
-        let reason = violation.name();
-        self.send_close(now, Hangup { slot: id.slot, code: violation.close_code(), reason }, desk, outbox);
-        self.phase = Phase::Draining;
-    }
-
-    fn receive_close<D: Desk>(
-        &mut self,
-        now: Millis,
-        id: ConnId,
-        frame: Option<&CloseFrame<'_>>,
-        desk: &mut D,
-        outbox: &mut Outbox,
-    ) {
-        self.tell_closed(now, id, desk, outbox);
-        if self.closing.receive() == Reply::Echo {
-            outbox.send(id.slot, |log| encode::close_reply(frame, log));
-        }
-        self.phase = Phase::Draining;
-    }
-
     /// Begins the closing handshake, or cuts a connection off that is not a WebSocket yet. The desk hears of the end
     /// at once, so nothing can be said behind the close frame.
-    pub fn send_close<D: Desk>(&mut self, now: Millis, hangup: Hangup, desk: &mut D, outbox: &mut Outbox) {
-        let id = ConnId { slot: hangup.slot, generation: self.generation };
+    pub fn send_close<D: Desk>(
+        &mut self,
+        now: Millis,
+        id: ConnId,
+        cause: Cause,
+        desk: &mut D,
+        outbox: &mut Outbox,
+    ) {
         self.tell_closed(now, id, desk, outbox);
         match self.phase {
             Phase::Head(_) => self.phase = Phase::Draining,
@@ -243,10 +165,13 @@ impl Conn {
             Phase::Open(_) => {}
         }
         if self.closing.send() {
-            trace!("conn {}: close sent, code {}", hangup.slot, hangup.code.0);
-            outbox.send(hangup.slot, |log| encode::close(hangup.code, hangup.reason, log));
+            trace!("conn {}: close sent, code {}", id.slot, cause.code().0);
+            outbox.metrics.hangups.add(cause.name());
+            // Nothing follows a close frame.
+            self.unsent.drop_last_word();
+            outbox.send(id.slot, |log| encode::close(cause.code(), cause.reason(), log));
         }
-        outbox.mark(hangup.slot);
+        outbox.mark(id.slot);
     }
 
     /// Tells the desk, once, that this connection has ended.
@@ -263,22 +188,77 @@ impl Conn {
             return Flushed::Broken;
         }
         trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
-        if self.unsent_len() > manners.max_unsent {
+        let left = self.unsent_len();
+        if left > manners.max_unsent {
             return Flushed::OverBudget;
         }
-        if self.unsent_len() == 0 && matches!(self.phase, Phase::Draining) {
+        if left > manners.lag() && !self.lagging && self.closing == Closing::Open {
+            self.lagging = true;
+            return Flushed::Lags;
+        }
+        if left > 0 {
+            return Flushed::Fine;
+        }
+        self.drained(slot)
+    }
+
+    fn drained(&mut self, slot: u32) -> Flushed {
+        self.lagging = false;
+        if matches!(self.phase, Phase::Draining) {
             self.transport.finish();
         }
-        Flushed::Fine
+        match std::mem::take(&mut self.awaited) {
+            true => {
+                trace!("conn {slot}: has read all");
+                Flushed::Drained
+            }
+            false => Flushed::Fine,
+        }
     }
 
     /// Ends a connection whose reader does not keep up: the close frame is the last thing that waits for it.
-    pub fn give_up(&mut self) {
+    pub fn give_up(&mut self, metrics: &mut Metrics) {
         if self.closing.send() {
-            let mut frame = Vec::new();
-            encode::close(CloseCode::AGAIN_LATER, "you read too slowly; come back", &mut frame);
+            let (cause, mut frame) = (Cause::TooSlow, Vec::new());
+            metrics.hangups.add(cause.name());
+            encode::close(cause.code(), cause.reason(), &mut frame);
+            self.unsent.drop_last_word();
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }
+    }
+
+    /// The desk wants to know when all is sent.
+    pub fn await_drain(&mut self) {
+        self.awaited = true;
+    }
+
+    /// Whether more waits for it than should.
+    #[must_use]
+    pub fn is_lagging(&self) -> bool {
+        self.lagging
+    }
+
+    /// How many bytes the kernel took since this was last asked.
+    pub fn take_moved(&mut self) -> u32 {
+        self.unsent.take_moved()
+    }
+
+    /// Whether a message is unfinished.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_message())
+    }
+
+    /// How many bytes of memory it holds beyond its place in the table.
+    #[must_use]
+    fn held(&self) -> Held {
+        let unfinished = match &self.phase {
+            Phase::Head(buffer) => buffer.bytes().len(),
+            Phase::Open(decoder) => decoder.held(),
+            Phase::Draining => 0,
+        };
+        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Held { unfinished: count(unfinished), unsent: count(self.unsent_len()) }
     }
 
     /// How many bytes wait for the kernel.
@@ -328,16 +308,5 @@ impl Conn {
     #[must_use]
     pub fn must_wait(&self, now: Millis, manners: &Manners) -> Option<Span> {
         manners.pace?.wait(self.worked_off, now)
-    }
-}
-
-/// A frame for the log: what it is and how long, never what it says.
-fn describe(step: &Step<'_>) -> String {
-    match step {
-        Step::Text(text) => format!("text, {} bytes", text.len()),
-        Step::Binary(bytes) => format!("binary, {} bytes", bytes.len()),
-        Step::Ping(bytes) => format!("ping, {} bytes", bytes.len()),
-        Step::Pong(bytes) => format!("pong, {} bytes", bytes.len()),
-        Step::Close(_) => "close".to_owned(),
     }
 }

@@ -7,6 +7,9 @@
 
 use std::ops::Range;
 
+use super::cause::{self, Cause};
+use crate::metrics::Metrics;
+
 /// A log of this turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogId(u32);
@@ -41,6 +44,10 @@ pub struct Outbox {
     dirty: Vec<u32>,
     /// Connections the desk wants ended after this turn's bytes.
     hangups: Vec<Hangup>,
+    /// Connections whose desk wants to know when all is sent.
+    awaited: Vec<u32>,
+    /// What is counted. It travels here since whoever has something to say has something to count.
+    pub metrics: Metrics,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,17 +72,15 @@ const NOTHING_DUE: Due = Due { head: NONE, tail: NONE, dirty: false };
 pub struct Hangup {
     /// The connection's slot.
     pub slot: u32,
-    /// The close code.
-    pub code: protocol::ws::CloseCode,
-    /// For people.
-    pub reason: &'static str,
+    /// Why.
+    pub cause: Cause,
 }
 
 impl Outbox {
     /// An outbox with nothing in it.
     #[must_use]
     pub fn new() -> Self {
-        Self { logs: vec![Vec::new()], used: 1, ..Self::default() }
+        Self { logs: vec![Vec::new()], used: 1, metrics: Metrics::new(cause::names()), ..Self::default() }
     }
 
     /// An empty shared log, for this turn.
@@ -133,13 +138,24 @@ impl Outbox {
     }
 
     /// Asks for a connection to be ended after what is due to it.
-    pub fn hang_up(&mut self, hangup: Hangup) {
-        self.hangups.push(hangup);
+    pub fn hang_up(&mut self, slot: u32, cause: Cause) {
+        self.hangups.push(Hangup { slot, cause });
     }
 
     /// Takes out the connections to be ended.
     pub fn take_hangups(&mut self) -> Vec<Hangup> {
         core::mem::take(&mut self.hangups)
+    }
+
+    /// Asks to be told ([`super::Desk::drained`]) when all that is due to a connection has left.
+    pub fn await_drain(&mut self, slot: u32) {
+        self.awaited.push(slot);
+        self.mark(slot);
+    }
+
+    /// Takes out the connections whose desk waits for them.
+    pub fn take_awaited(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.awaited)
     }
 
     /// Whether anything waits to be flushed.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use hub::input::ConnId;
 use slab::Slab;
 
-use super::Conn;
 use super::transport::Transport;
+use super::{Conn, Held};
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -19,14 +19,22 @@ pub struct Table {
     /// How many connections each address has.
     addresses: HashMap<[u8; 16], u32>,
     dead: Vec<u32>,
+    /// How many bytes of heads and messages that are not whole all connections hold.
+    unfinished: usize,
+    /// How many bytes wait for the kernel in all connections.
+    unsent: usize,
 }
 
 impl Table {
     /// Gives a connection a slot.
-    pub fn insert(&mut self, transport: Transport, address: u128) -> u32 {
+    pub fn insert(&mut self, transport: Transport, address: Option<u128>) -> u32 {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
-        *self.addresses.entry(address.to_be_bytes()).or_default() += 1;
+        // No peer calls from the unspecified address, so it can stand for none.
+        let address = address.unwrap_or(0);
+        if address != 0 {
+            *self.addresses.entry(address.to_be_bytes()).or_default() += 1;
+        }
         // A process has far fewer descriptors than 2^32.
         u32::try_from(self.conns.insert(Conn::new(transport, generation, address))).unwrap_or(u32::MAX)
     }
@@ -60,6 +68,49 @@ impl Table {
         self.conns.is_empty()
     }
 
+    /// Looks again how much memory a connection holds.
+    pub fn recharge(&mut self, slot: u32) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            let held = conn.held();
+            let before = std::mem::replace(&mut conn.charged, held);
+            self.charge(held, before);
+        }
+    }
+
+    /// Counts a connection that is about to be freed as holding nothing.
+    pub fn recharge_nothing(&mut self, slot: u32) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            let before = std::mem::take(&mut conn.charged);
+            self.charge(Held::default(), before);
+        }
+    }
+
+    fn charge(&mut self, now: Held, before: Held) {
+        let sum = |sum: usize, now: u32, before: u32| (sum + now as usize).saturating_sub(before as usize);
+        self.unfinished = sum(self.unfinished, now.unfinished, before.unfinished);
+        self.unsent = sum(self.unsent, now.unsent, before.unsent);
+    }
+
+    /// How many bytes all connections hold beyond their places here, as of when each was last looked at.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.unfinished + self.unsent
+    }
+
+    /// How many of them wait for the kernel.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// The connection that has the most unsent, if any has.
+    #[must_use]
+    pub fn furthest_behind(&self) -> Option<u32> {
+        let living = self.conns.iter().filter(|(_, conn)| !conn.dead && conn.unsent_len() > 0);
+        let (slot, _) = living.max_by_key(|(_, conn)| conn.unsent_len())?;
+        u32::try_from(slot).ok()
+    }
+
     /// Puts a connection on the list of those to be freed.
     pub fn bury(&mut self, slot: u32) {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
@@ -77,6 +128,7 @@ impl Table {
     /// Frees a slot. The socket is closed, which also takes it out of the poll.
     pub fn free(&mut self, slot: u32) {
         let Some(conn) = self.conns.try_remove(slot as usize) else { return };
+        self.charge(Held::default(), conn.charged);
         if let Some(count) = self.addresses.get_mut(&conn.address) {
             *count -= 1;
             if *count == 0 {

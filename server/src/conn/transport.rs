@@ -4,14 +4,18 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown};
 
 use mio::event::Source;
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
+use protocol::time::Span;
+use rustix::net::sockopt;
 
 /// A connected socket.
 #[derive(Debug)]
 pub enum Transport {
     /// TCP without encryption.
     Plain(TcpStream),
+    /// A socket in the file system: the peer is on this machine.
+    Unix(UnixStream),
 }
 
 impl Transport {
@@ -22,6 +26,7 @@ impl Transport {
     pub fn read(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => retry(|| stream.read(scratch)),
+            Self::Unix(stream) => retry(|| stream.read(scratch)),
         }
     }
 
@@ -31,19 +36,17 @@ impl Transport {
     /// `WouldBlock` if it takes none, or whatever the socket says (writev(2)).
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => retry(|| match slices {
-                // write(2) is cheaper than writev(2) for one piece, and one piece is the rule.
-                [one] => stream.write(one),
-                many => stream.write_vectored(many),
-            }),
+            Self::Plain(stream) => retry(|| write(stream, slices)),
+            Self::Unix(stream) => retry(|| write(stream, slices)),
         }
     }
 
     /// Tells the peer that nothing more will come.
     pub fn finish(&self) {
+        // It fails only if the peer is gone already; the next read says so.
         match self {
-            // It fails only if the peer is gone already; the next read says so.
             Self::Plain(stream) => drop(stream.shutdown(Shutdown::Write)),
+            Self::Unix(stream) => drop(stream.shutdown(Shutdown::Write)),
         }
     }
 
@@ -52,10 +55,20 @@ impl Transport {
     /// # Errors
     /// Whatever epoll_ctl(2) says.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
         match self {
-            Self::Plain(stream) => stream.register(registry, token, Interest::READABLE | Interest::WRITABLE),
+            Self::Plain(stream) => stream.register(registry, token, both),
+            Self::Unix(stream) => stream.register(registry, token, both),
         }
     }
+}
+
+/// Sets what the kernel shall do for a chat: send small messages at once, and give up on a peer that acknowledges
+/// nothing for so long (TCP_USER_TIMEOUT, tcp(7)), even while data for it waits.
+pub fn prepare(stream: &TcpStream, patience: Span) {
+    // A kernel that refuses either serves all the same, only less well.
+    let _ = stream.set_nodelay(true);
+    let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(patience.0).unwrap_or(u32::MAX));
 }
 
 /// Where a peer calls from, as one number, so that IPv4, and IPv4 written as IPv6, are one address.
@@ -64,6 +77,14 @@ pub fn address_number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
         IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// write(2) is cheaper than writev(2) for one piece, and one piece is the rule.
+fn write(stream: &mut impl Write, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [one] => stream.write(one),
+        many => stream.write_vectored(many),
     }
 }
 

@@ -18,12 +18,16 @@ pub(super) struct Unsent {
     rest: Option<Box<Rest>>,
     /// The kernel takes no more; a writable edge will tell.
     blocked: bool,
+    /// How many bytes the kernel took since this was last asked.
+    moved: u32,
 }
 
 #[derive(Debug, Default)]
 struct Rest {
     bytes: Vec<u8>,
     sent: usize,
+    /// Goes behind all that ever comes before it.
+    last_word: Vec<u8>,
 }
 
 impl Unsent {
@@ -57,7 +61,7 @@ impl Unsent {
             if slices.is_empty() {
                 return Ok(());
             }
-            let accepted = accepted(transport.write(slices))?;
+            let accepted = self.accepted(transport.write(slices))?;
             let total: usize = slices.iter().map(|slice| slice.len()).sum();
             if accepted < total {
                 self.blocked = true;
@@ -70,17 +74,18 @@ impl Unsent {
     }
 
     fn write_rest(&mut self, transport: &mut Transport) -> io::Result<()> {
-        let Some(rest) = &mut self.rest else { return Ok(()) };
-        if self.blocked {
-            return Ok(());
-        }
-        let unsent = rest.bytes.get(rest.sent..).unwrap_or_default();
-        let accepted = accepted(transport.write(&[IoSlice::new(unsent)]))?;
-        if accepted == unsent.len() {
-            self.rest = None;
-        } else {
-            rest.sent += accepted;
-            self.blocked = true;
+        while !self.blocked {
+            let Some(mut rest) = self.rest.take() else { return Ok(()) };
+            let unsent = rest.bytes.get(rest.sent..).unwrap_or_default();
+            let length = unsent.len();
+            let accepted = self.accepted(transport.write(&[IoSlice::new(unsent)]))?;
+            if accepted < length {
+                rest.sent += accepted;
+                self.rest = Some(rest);
+                self.blocked = true;
+            } else if !rest.last_word.is_empty() {
+                self.keep(std::iter::once(rest.last_word.as_slice()));
+            }
         }
         Ok(())
     }
@@ -100,22 +105,44 @@ impl Unsent {
         }
     }
 
+    /// Keeps `bytes`, in place of those it was last called with, until all else is sent. Only to be called when
+    /// something waits.
+    pub(super) fn keep_for_the_end(&mut self, bytes: Vec<u8>) {
+        self.rest.get_or_insert_default().last_word = bytes;
+    }
+
+    /// What was kept for the end is not said after all.
+    pub(super) fn drop_last_word(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.last_word = Vec::new();
+        }
+    }
+
     /// How many bytes wait for the kernel.
     pub(super) fn len(&self) -> usize {
-        self.rest.as_ref().map_or(0, |rest| rest.bytes.len() - rest.sent)
+        self.rest.as_ref().map_or(0, |rest| rest.bytes.len() - rest.sent + rest.last_word.len())
     }
 
     /// The kernel takes bytes again.
     pub(super) fn unblock(&mut self) {
         self.blocked = false;
     }
-}
 
-/// A kernel that would have us wait has taken nothing.
-fn accepted(outcome: io::Result<usize>) -> io::Result<usize> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
+    /// How many bytes the kernel took since this was last asked.
+    pub(super) fn take_moved(&mut self) -> u32 {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// A kernel that would have us wait has taken nothing.
+    fn accepted(&mut self, outcome: io::Result<usize>) -> io::Result<usize> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+            Ok(count) => {
+                self.moved = self.moved.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                Ok(count)
+            }
+        }
     }
 }
 
@@ -163,8 +190,10 @@ mod tests {
             unsent.write(&mut near, stream(said, 300_000).chunks(1000)).unwrap();
             said += 300_000;
         }
+        unsent.keep_for_the_end(b"too early".to_vec());
+        unsent.keep_for_the_end(stream(said + 5000, 100));
         unsent.write(&mut near, stream(said, 5000).chunks(700)).unwrap();
-        said += 5000;
+        said += 5100;
         let reader = std::thread::spawn(move || {
             let mut got = Vec::new();
             far.read_to_end(&mut got).unwrap();

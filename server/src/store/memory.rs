@@ -13,26 +13,49 @@ use protocol::chat::request::Since;
 
 use super::{Answer, Engine, Letter};
 
-/// How many entries a room keeps: what a screen and some scrolling show.
-const MAX_ENTRIES: usize = 256;
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Ring {
+    /// Entries of one room: what a screen and some scrolling show.
+    pub entries: usize,
+    /// Bytes of one room: the same, if all of it is long.
+    pub bytes: usize,
+    /// Bytes of all rooms together: a quarter of what the server may take in all.
+    pub total: usize,
+}
 
-/// How many bytes of entries a room keeps.
-const MAX_BYTES: usize = 256 * 1024;
+impl Default for Ring {
+    fn default() -> Self {
+        Self { entries: 256, bytes: 256 * 1024, total: 16 * 1024 * 1024 }
+    }
+}
 
 /// How many bytes of entries one page holds at most; always one entry at least. What a page holds waits in the
 /// reader's connection, so a page is a fraction of what may wait there.
 const PAGE_BYTES: usize = 64 * 1024;
 
-/// What an entry costs beside its text and names, about.
-const ENTRY_COST: usize = 96;
+/// What an entry costs beside its text and names, about: its place in the log, in the order of all, and by its id.
+const ENTRY_COST: usize = 160;
+
+/// What a room costs beside its entries, about.
+const ROOM_COST: usize = 256;
 
 /// See the module's head.
 #[derive(Debug)]
 pub struct Memory {
     epoch: Epoch,
+    ring: Ring,
     rooms: HashMap<RoomName<'static>, Log>,
     /// Where the entry of a person's id is, for as long as it is kept.
     ids: HashMap<(UserId, RequestId<'static>), (RoomName<'static>, u64)>,
+    /// All kept entries in the order they came, and some that are forgotten already.
+    order: VecDeque<(RoomName<'static>, u64)>,
+    /// How many entries are kept.
+    count: usize,
+    bytes: usize,
+    /// The highest number of any room that was forgotten whole. A new room begins behind it, as it may have had that
+    /// name: a number is never given twice.
+    floor: u64,
 }
 
 #[derive(Debug, Default)]
@@ -48,58 +71,112 @@ struct Log {
 impl Memory {
     /// An empty store that begins a new life of the logs.
     #[must_use]
-    pub fn new(epoch: Epoch) -> Self {
-        Self { epoch, rooms: HashMap::new(), ids: HashMap::new() }
+    pub fn new(epoch: Epoch, ring: Ring) -> Self {
+        Self {
+            epoch,
+            ring,
+            rooms: HashMap::new(),
+            ids: HashMap::new(),
+            order: VecDeque::new(),
+            count: 0,
+            bytes: 0,
+            floor: 0,
+        }
     }
 
-    fn record(&mut self, wall: u64, record: Record) -> Option<Answer> {
+    fn record(&mut self, wall: u64, record: Record) -> Answer {
         if let Some(id) = &record.id {
             if let Some((room, seq)) = self.ids.get(&(record.user, id.clone())) {
                 return self.resent(room.clone(), *seq, record);
             }
         }
-        let log = self.rooms.entry(record.room.clone()).or_default();
+        let entry = self.number(wall, &record);
+        self.keep(record.room.clone(), entry.clone());
+        Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false })
+    }
+
+    fn number(&mut self, wall: u64, record: &Record) -> Stored {
+        let (floor, bytes) = (self.floor, &mut self.bytes);
+        let log = self.rooms.entry(record.room.clone()).or_insert_with(|| {
+            *bytes += ROOM_COST;
+            Log { last: floor, ..Log::default() }
+        });
         log.last += 1;
-        let entry = Stored {
+        if record.kind == Kind::Topic {
+            log.topic = record.text.clone();
+        }
+        Stored {
             seq: log.last,
             time: wall,
             kind: record.kind,
             user: record.user,
-            nick: record.nick,
-            text: record.text,
-            id: record.id,
-        };
+            nick: record.nick.clone(),
+            text: record.text.clone(),
+            id: record.id.clone(),
+        }
+    }
+
+    /// Keeps an entry, and forgets those that it pushes over a limit.
+    fn keep(&mut self, room: RoomName<'static>, entry: Stored) {
         if let Some(id) = &entry.id {
-            self.ids.insert((entry.user, id.clone()), (record.room.clone(), entry.seq));
+            self.ids.insert((entry.user, id.clone()), (room.clone(), entry.seq));
         }
-        if entry.kind == Kind::Topic {
-            log.topic = entry.text.clone();
+        self.order.push_back((room.clone(), entry.seq));
+        self.count += 1;
+        self.bytes += cost(&entry);
+        if let Some(log) = self.rooms.get_mut(&room) {
+            log.bytes += cost(&entry);
+            log.entries.push_back(entry);
         }
-        for forgotten in log.keep(entry.clone()) {
-            if let Some(id) = forgotten.id {
-                self.ids.remove(&(forgotten.user, id));
+        let over = |log: &Log, ring: &Ring| log.entries.len() > ring.entries || log.bytes > ring.bytes;
+        while self.rooms.get(&room).is_some_and(|log| over(log, &self.ring)) {
+            self.forget_oldest(&room);
+        }
+        // The newest entry always stays, so the last of a room is never forgotten in the turn it came.
+        while self.bytes > self.ring.total && self.count > 1 {
+            let Some((oldest, seq)) = self.order.pop_front() else { break };
+            if self.rooms.get(&oldest).is_some_and(|log| log.first() == seq) {
+                self.forget_oldest(&oldest);
             }
         }
-        Some(Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false }))
+        if self.order.len() > 2 * self.count + 64 {
+            let rooms = &self.rooms;
+            self.order.retain(|(room, seq)| {
+                rooms.get(room).is_some_and(|log| log.first() <= *seq && log.first() > 0)
+            });
+        }
+    }
+
+    fn forget_oldest(&mut self, room: &RoomName<'static>) {
+        let Some(log) = self.rooms.get_mut(room) else { return };
+        let Some(entry) = log.entries.pop_front() else { return };
+        let freed = cost(&entry);
+        log.bytes -= freed;
+        self.bytes -= freed;
+        self.count -= 1;
+        if let Some(id) = entry.id {
+            self.ids.remove(&(entry.user, id));
+        }
+        if log.entries.is_empty() {
+            self.floor = self.floor.max(log.last);
+            self.rooms.remove(room);
+            self.bytes -= ROOM_COST;
+        }
     }
 
     /// The same id came again: the first answer again, unless it was something else that was said.
-    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Option<Answer> {
+    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Answer {
+        let Record { room: asked, kind, text, id, origin, .. } = record;
         let first = self.rooms.get(&room).and_then(|log| log.entry(seq));
-        Some(match (first, record.origin) {
-            (Some(first), origin)
-                if room == record.room && first.text == record.text && first.kind == record.kind =>
-            {
-                Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true })
-            }
-            (_, Some(conn)) => Answer::Refused { conn, id: record.id, reason: Refusal::IdConflict },
-            // Nobody is there to be told.
-            (_, None) => return None,
-        })
+        match first.filter(|first| room == asked && first.text == text && first.kind == kind) {
+            Some(first) => Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true }),
+            None => Answer::Refused { conn: origin, id, reason: Refusal::IdConflict },
+        }
     }
 
     fn recall(&self, recall: Recall) -> Recalled {
-        let empty = Log::default();
+        // A room that nobody spoke in, or that was forgotten, stands where a new one would begin.
+        let empty = Log { last: self.floor, ..Log::default() };
         let log = self.rooms.get(&recall.room).unwrap_or(&empty);
         let latest = |count: u32| log.last.saturating_sub(u64::from(count)) + 1;
         let mut reset = None;
@@ -112,7 +189,13 @@ impl Memory {
                     (latest(protocol::limits::DEFAULT_LAST), log.last)
                 }
             },
-            Range::From(seq) => (seq, log.last),
+            Range::From(seq) => match self.judge(log, self.epoch, seq.saturating_sub(1)) {
+                None => (seq, log.last),
+                Some(reason) => {
+                    reset = Some(reason);
+                    (log.first(), log.last)
+                }
+            },
             Range::Before { seq, limit } => {
                 let to = seq.saturating_sub(1).min(log.last);
                 (to.saturating_sub(u64::from(limit)) + 1, to)
@@ -142,7 +225,7 @@ impl Memory {
         if seq > log.last {
             return Some(ResetReason::Ahead);
         }
-        if seq < log.last && seq + 1 < log.first() {
+        if seq < log.last && (log.first() == 0 || seq + 1 < log.first()) {
             return Some(ResetReason::Gone);
         }
         None
@@ -152,15 +235,19 @@ impl Memory {
 impl Engine for Memory {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
         for letter in letters.drain(..) {
-            answers.extend(match letter {
+            answers.push_back(match letter {
                 Letter::Record(record) => self.record(wall, record),
-                Letter::Recall(recall) => Some(Answer::Recalled(self.recall(recall))),
+                Letter::Recall(recall) => Answer::Recalled(self.recall(recall)),
             });
         }
     }
 
     fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    fn held(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -173,19 +260,6 @@ impl Log {
     fn entry(&self, seq: u64) -> Option<&Stored> {
         let index = usize::try_from(seq.checked_sub(self.first())?).ok()?;
         self.entries.get(index)
-    }
-
-    /// Keeps an entry, and takes out those that it pushes over the limit.
-    fn keep(&mut self, entry: Stored) -> Vec<Stored> {
-        self.bytes += cost(&entry);
-        self.entries.push_back(entry);
-        let mut forgotten = Vec::new();
-        while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= cost(&oldest);
-            forgotten.push(oldest);
-        }
-        forgotten
     }
 
     /// The kept entries with numbers `from..=to`, as many as a page holds: the first of them, or, `backwards`, the last.

@@ -11,7 +11,7 @@ use hub::effect::{Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::id::{Epoch, RequestId};
 
-pub use memory::Memory;
+pub use memory::{Memory, Ring};
 
 /// What is asked of the store.
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ pub enum Answer {
     Recalled(Recalled),
     /// The entry is surely not kept.
     Refused {
-        /// Who sent it.
-        conn: ConnId,
+        /// Who sent it, if it came by one of our connections.
+        conn: Option<ConnId>,
         /// Of the request.
         id: Option<RequestId<'static>>,
         /// Why not.
@@ -42,7 +42,7 @@ pub enum Answer {
 
 /// Keeps entries.
 pub trait Engine {
-    /// Does all that `letters` ask, entries as one transaction, and answers in their order.
+    /// Does all that `letters` ask, entries as one transaction, and answers each of them, in their order.
     ///
     /// A room's numbers are 1, 2, 3 … without a hole, given in the transaction. An entry whose `(user, id)` is kept
     /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
@@ -51,6 +51,9 @@ pub trait Engine {
 
     /// The life of the logs to which the numbers given now belong.
     fn epoch(&self) -> Epoch;
+
+    /// How many bytes of memory the kept entries take, about.
+    fn held(&self) -> usize;
 }
 
 /// The mailbox before an engine.
@@ -59,30 +62,49 @@ pub struct Store<E> {
     engine: E,
     letters: VecDeque<Letter>,
     answers: VecDeque<Answer>,
+    /// When each letter was posted whose answer has not been taken.
+    posted: VecDeque<u64>,
 }
 
 impl<E: Engine> Store<E> {
     /// A mailbox with nothing in it.
     pub fn new(engine: E) -> Self {
-        Self { engine, letters: VecDeque::new(), answers: VecDeque::new() }
+        Self { engine, letters: VecDeque::new(), answers: VecDeque::new(), posted: VecDeque::new() }
     }
 
-    /// Puts a letter in.
-    pub fn post(&mut self, letter: Letter) {
+    /// Puts a letter in. `now`, in microseconds of any clock, comes back with its answer.
+    pub fn post(&mut self, now: u64, letter: Letter) {
         self.letters.push_back(letter);
+        self.posted.push_back(now);
     }
 
-    /// Takes the next answer out.
-    pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<Answer> {
+    /// Takes the next answer out, and when its letter was posted.
+    pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<(Answer, u64)> {
         if self.answers.is_empty() && !self.letters.is_empty() {
             self.engine.work(wall(), &mut self.letters, &mut self.answers);
         }
-        self.answers.pop_front()
+        let answer = self.answers.pop_front()?;
+        Some((answer, self.posted.pop_front().unwrap_or(0)))
+    }
+
+    /// How many letters were posted whose answers have not been taken.
+    pub fn mail(&self) -> usize {
+        self.posted.len()
+    }
+
+    /// How many bytes of memory the kept entries take, about.
+    pub fn kept(&self) -> usize {
+        self.engine.held()
     }
 
     /// Whether an answer waits, or will without anybody's doing.
     pub fn has_more(&self) -> bool {
         !self.answers.is_empty() || !self.letters.is_empty()
+    }
+
+    /// How many bytes of memory letters, answers and kept entries take, about.
+    pub fn held(&self) -> usize {
+        self.engine.held() + (self.letters.len() + self.answers.len()) * size_of::<Answer>()
     }
 
     /// See [`Engine::epoch`].

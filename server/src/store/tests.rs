@@ -7,7 +7,7 @@ use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
-use super::{Answer, Engine, Letter, Memory, Store};
+use super::{Answer, Engine, Letter, Memory, Ring, Store};
 
 const EPOCH: Epoch = Epoch([1; 8]);
 const CONN: ConnId = ConnId { slot: 3, generation: 9 };
@@ -15,7 +15,7 @@ const ALICE: UserId = UserId([0xa; 10]);
 const BOB: UserId = UserId([0xb; 10]);
 
 fn engines(story: impl Fn(Store<Box<dyn Engine>>)) {
-    story(Store::new(Box::new(Memory::new(EPOCH))));
+    story(Store::new(Box::new(Memory::new(EPOCH, Ring::default()))));
 }
 
 impl Engine for Box<dyn Engine> {
@@ -31,6 +31,10 @@ impl Engine for Box<dyn Engine> {
     fn epoch(&self) -> Epoch {
         (**self).epoch()
     }
+
+    fn held(&self) -> usize {
+        (**self).held()
+    }
 }
 
 fn room(name: &'static str) -> RoomName<'static> {
@@ -38,16 +42,19 @@ fn room(name: &'static str) -> RoomName<'static> {
 }
 
 fn say(store: &mut Store<Box<dyn Engine>>, user: UserId, id: &str, at: &'static str, text: &str) -> Answer {
-    store.post(Letter::Record(Record {
-        room: room(at),
-        user,
-        nick: "somebody".into(),
-        kind: Kind::Talk,
-        text: text.into(),
-        id: RequestId::new(id.to_owned()),
-        origin: Some(CONN),
-    }));
-    store.next(|| 1234).expect("every letter is answered")
+    store.post(
+        0,
+        Letter::Record(Record {
+            room: room(at),
+            user,
+            nick: "somebody".into(),
+            kind: Kind::Talk,
+            text: text.into(),
+            id: RequestId::new(id.to_owned()),
+            origin: Some(CONN),
+        }),
+    );
+    store.next(|| 1234).expect("every letter is answered").0
 }
 
 fn applied(answer: Answer) -> Applied {
@@ -58,14 +65,12 @@ fn applied(answer: Answer) -> Applied {
 }
 
 fn recall(store: &mut Store<Box<dyn Engine>>, at: &'static str, span: Range) -> Recalled {
-    store.post(Letter::Recall(Recall {
-        conn: CONN,
-        room: room(at),
-        purpose: Purpose::Page { membership: 0 },
-        span,
-    }));
+    store.post(
+        0,
+        Letter::Recall(Recall { conn: CONN, room: room(at), purpose: Purpose::Page { membership: 0 }, span }),
+    );
     match store.next(|| 0) {
-        Some(Answer::Recalled(recalled)) => recalled,
+        Some((Answer::Recalled(recalled), _)) => recalled,
         other => panic!("not recalled: {other:?}"),
     }
 }
@@ -97,7 +102,7 @@ fn the_same_id_from_the_same_person_makes_one_entry() {
         for (at, text) in [("lobby", "something else"), ("ops", "hi")] {
             let answer = say(&mut store, ALICE, "k", at, text);
             let id = RequestId::new("k");
-            assert_eq!(answer, Answer::Refused { conn: CONN, id, reason: Refusal::IdConflict });
+            assert_eq!(answer, Answer::Refused { conn: Some(CONN), id, reason: Refusal::IdConflict });
         }
         assert_eq!(recall(&mut store, "lobby", Range::From(1)).last, 2);
     });
@@ -153,6 +158,50 @@ fn what_is_forgotten_is_said_to_be_gone() {
     });
 }
 
+/// A thousand rooms that each keep little are bounded together; and a number is never given twice.
+#[test]
+fn all_rooms_together_are_bounded() {
+    let ring = Ring { total: 64 * 1024, ..Ring::default() };
+    let mut store: Store<Box<dyn Engine>> = Store::new(Box::new(Memory::new(EPOCH, ring)));
+    applied(say(&mut store, ALICE, "k", "first", "one"));
+    let second = applied(say(&mut store, ALICE, "", "first", "two")).entry.seq;
+    for number in 0..1000 {
+        store.post(
+            0,
+            Letter::Record(Record {
+                room: RoomName::new(format!("room-{number}")).unwrap(),
+                user: BOB,
+                nick: "bob".into(),
+                kind: Kind::Talk,
+                text: "x".repeat(100).into(),
+                id: RequestId::new(number.to_string()),
+                origin: None,
+            }),
+        );
+        applied(store.next(|| 0).unwrap().0);
+        assert!(store.held() <= 64 * 1024, "{} bytes are held", store.held());
+    }
+    let gone = recall(&mut store, "first", Range::Since(Since::After { epoch: EPOCH, seq: 1 }));
+    assert_eq!(gone.reset, Some(ResetReason::Gone), "who had the first is told that the second is lost");
+    let again = applied(say(&mut store, ALICE, "k", "first", "one"));
+    assert!(again.entry.seq > second && !again.dup);
+}
+
+#[test]
+fn a_page_that_comes_too_late_says_so() {
+    engines(|mut store| {
+        for _ in 0..300 {
+            say(&mut store, BOB, "", "lobby", "and more");
+        }
+        let late = recall(&mut store, "lobby", Range::From(5));
+        assert_eq!((late.reset, late.entries[0].seq), (Some(ResetReason::Gone), late.first));
+        let in_time = recall(&mut store, "lobby", Range::From(late.first));
+        assert_eq!(in_time.reset, None);
+        let done = recall(&mut store, "lobby", Range::From(301));
+        assert_eq!((done.reset, done.entries.len()), (None, 0), "there is nothing new, and nothing is lost");
+    });
+}
+
 #[test]
 fn a_long_past_comes_in_pages() {
     engines(|mut store| {
@@ -195,16 +244,19 @@ fn history_ends_right_before_what_was_asked_even_if_it_is_long() {
 fn the_topic_is_the_latest_topic() {
     engines(|mut store| {
         for text in ["snacks at five", "snacks at six"] {
-            store.post(Letter::Record(Record {
-                room: room("lobby"),
-                user: ALICE,
-                nick: "alice".into(),
-                kind: Kind::Topic,
-                text: text.into(),
-                id: None,
-                origin: None,
-            }));
-            applied(store.next(|| 0).unwrap());
+            store.post(
+                0,
+                Letter::Record(Record {
+                    room: room("lobby"),
+                    user: ALICE,
+                    nick: "alice".into(),
+                    kind: Kind::Topic,
+                    text: text.into(),
+                    id: None,
+                    origin: None,
+                }),
+            );
+            applied(store.next(|| 0).unwrap().0);
         }
         assert_eq!(&*recall(&mut store, "lobby", Range::From(1)).topic, "snacks at six");
     });

@@ -14,15 +14,17 @@ pub enum Route {
     },
     /// A page.
     Page(Page),
+    /// The counters, which have to be asked for.
+    Metrics,
     /// Nothing.
     Refused(Refusal),
 }
 
-/// A page that is always the same.
+/// A page.
 #[derive(Debug)]
 pub struct Page {
     content_type: &'static str,
-    body: &'static [u8],
+    body: Cow<'static, [u8]>,
 }
 
 /// Nothing on the page may come from elsewhere, run, or be framed: it is text. Who opens the browser's console on it
@@ -37,11 +39,17 @@ const HEADERS: [(&str, &str); 3] = [
 ];
 
 impl Page {
+    /// The counters, in Prometheus' text exposition format.
+    #[must_use]
+    pub fn metrics(text: String) -> Self {
+        Self { content_type: "text/plain; version=0.0.4; charset=utf-8", body: text.into_bytes().into() }
+    }
+
     /// Appends the whole answer.
     pub fn respond(&self, head: &Head<'_>, out: &mut Vec<u8>) {
         http::respond_to_head(200, self.content_type, &HEADERS, self.body.len(), out);
         if head.method() != "HEAD" {
-            out.extend_from_slice(self.body);
+            out.extend_from_slice(&self.body);
         }
     }
 }
@@ -54,15 +62,20 @@ pub fn route(head: &Head<'_>) -> Route {
     match segments.as_slice() {
         ["ws"] => Route::Chat { room: None },
         ["ws", room] if !room.is_empty() => Route::Chat { room: Some((*room).to_owned()) },
-        [""] => page(head, "text/html; charset=utf-8", include_bytes!("page/index.html")),
-        ["healthz"] => page(head, "text/plain; charset=utf-8", b"ok\n"),
+        [""] => readable(head, page("text/html; charset=utf-8", include_bytes!("page/index.html"))),
+        ["healthz"] => readable(head, page("text/plain; charset=utf-8", b"ok\n")),
+        ["metrics"] => readable(head, Route::Metrics),
         _ => Route::Refused(Refusal::NotFound),
     }
 }
 
-fn page(head: &Head<'_>, content_type: &'static str, body: &'static [u8]) -> Route {
+fn page(content_type: &'static str, body: &'static [u8]) -> Route {
+    Route::Page(Page { content_type, body: body.into() })
+}
+
+fn readable(head: &Head<'_>, route: Route) -> Route {
     match head.method() {
-        "GET" | "HEAD" => Route::Page(Page { content_type, body }),
+        "GET" | "HEAD" => route,
         _ => Route::Refused(Refusal::MethodNotAllowed("GET, HEAD")),
     }
 }
@@ -75,6 +88,7 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: board\r\n\r\n");
         match route(&Head::parse(request.as_bytes()).unwrap()) {
             Route::Chat { room } => format!("chat {}", room.unwrap_or_default()),
+            Route::Metrics => "metrics".to_owned(),
             Route::Page(page) => format!("{} {}", page.content_type, page.body.len()),
             Route::Refused(refusal) => refusal.status().to_string(),
         }
@@ -89,6 +103,10 @@ mod tests {
         assert!(at("GET /").starts_with("text/html"));
         assert!(at("HEAD /").starts_with("text/html"));
         assert_eq!(at("POST /"), "405");
+        assert_eq!(
+            ["GET", "HEAD", "POST"].map(|method| at(&format!("{method} /metrics"))),
+            ["metrics", "metrics", "405"]
+        );
     }
 
     #[test]

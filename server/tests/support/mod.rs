@@ -5,9 +5,18 @@
 //! that would have come after it.
 #![allow(dead_code)] // every test file uses another part of it
 
+pub(crate) mod chance;
+pub(crate) mod chaos;
+pub(crate) mod here;
+pub(crate) mod honest;
+pub(crate) mod peer;
+pub(crate) mod process;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,23 +31,37 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    log: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) greeting: String,
 }
 
 impl Server {
+    /// At a port of the kernel's choice.
     pub(crate) fn start(flags: &[&str]) -> Self {
         Self::start_at("127.0.0.1:0", flags)
     }
 
-    pub(crate) fn start_at(address: &str, flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(["--listen", address])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+    pub(crate) fn start_at(place: &str, flags: &[&str]) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_server")).args(["--listen", place]).args(flags))
+    }
+
+    /// With so many file descriptors and no more.
+    pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Self {
+        let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        let place = ["--listen", "127.0.0.1:0"];
+        Self::run(
+            Command::new("sh").arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_server")).args(place).args(flags),
+        )
+    }
+
+    fn run(command: &mut Command) -> Self {
+        // A pipe that nobody reads would make the server wait, so its log goes to a file.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.log", std::process::id()));
+        let file = std::fs::File::create(&log).expect("a file for the log");
+        let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is ours"));
         let mut greeting = String::new();
         let address = loop {
@@ -49,7 +72,7 @@ impl Server {
                 break address.trim().parse().expect("it says where it listens");
             }
         };
-        Self { child, stdout, address, greeting }
+        Self { child, stdout, log, address, greeting }
     }
 
     /// A plain client in a room, who has been greeted.
@@ -111,11 +134,15 @@ impl Server {
         rustix::process::kill_process(pid, signal).expect("it lives");
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8(std::fs::read(&self.log).expect("its log is there")).expect("UTF-8")
+    }
+
     /// Waits for its end; the exit code and what it logged.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.child.stderr.take().expect("its log is ours").read_to_string(&mut log).expect("text");
-        (self.child.wait().expect("it ends").code(), log)
+        let code = self.child.wait().expect("it ends").code();
+        (code, self.log())
     }
 }
 
@@ -124,6 +151,7 @@ impl Drop for Server {
         // It may have ended already, which is what we want.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.log);
     }
 }
 
@@ -191,6 +219,15 @@ impl Client {
     /// The code the server closed with.
     pub(crate) fn closed_with(&mut self) -> u16 {
         self.close_frame().map_or(1005, |frame| frame.code.into())
+    }
+}
+
+/// Waits until something holds. Only a failing test waits long.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

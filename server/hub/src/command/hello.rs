@@ -10,6 +10,7 @@ use protocol::chat::request::Since;
 use super::{Ask, join};
 use crate::fault::Fault;
 use crate::hub::Hub;
+use crate::limits::is_reached;
 use crate::person::{PersonId, ShortNick};
 use crate::session::{State, Stranger};
 use crate::tell::owned;
@@ -45,6 +46,10 @@ pub(super) fn introduce(ask: &mut Ask<'_>, nick: Option<&Nick<'_>>) -> Result<()
 fn person(ask: &mut Ask<'_>, key: SessionKey, nick: Option<&Nick<'_>>) -> Result<PersonId, Fault> {
     let user = key.user();
     if let Some(person) = ask.hub.persons.by_user(user) {
+        let limit = ask.hub.settings.connections_per_person;
+        if is_reached(limit, ask.hub.connections_of(person).count()) {
+            return Err(Fault::TooManyConnections(limit));
+        }
         return Ok(person);
     }
     let nick = choose(ask, nick, user)?;

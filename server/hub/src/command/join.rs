@@ -6,6 +6,8 @@ use protocol::chat::request::Since;
 use super::{Ask, who};
 use crate::effect::{Effect, Purpose, Range, Recall};
 use crate::fault::Fault;
+use crate::hub::Hub;
+use crate::limits::is_reached;
 
 pub(super) fn join(ask: &mut Ask<'_>, name: RoomName<'_>, since: Since) -> Result<(), Fault> {
     ask.person()?;
@@ -16,6 +18,7 @@ pub(super) fn join(ask: &mut Ask<'_>, name: RoomName<'_>, since: Since) -> Resul
         Some(room) if ask.is_plain() => return who::tell(ask, room),
         Some(room) => ask.hub.enter_again(slot, room),
         None => {
+            check_place(ask, &name)?;
             make_place(ask)?;
             let room = ask.hub.rooms.find_or_insert(name.borrow());
             ask.hub.enter(ask.now, slot, room)
@@ -24,6 +27,15 @@ pub(super) fn join(ask: &mut Ask<'_>, name: RoomName<'_>, since: Since) -> Resul
     let purpose = Purpose::Join { id: ask.id.map(|id| id.clone().into_owned()), membership };
     let (room, span) = (name.into_owned(), Range::Since(since));
     ask.effects.push(Effect::Recall(Recall { conn: ask.conn, room, purpose, span }));
+    Ok(())
+}
+
+/// A room that nobody is in yet takes a place among the server's rooms.
+fn check_place(ask: &Ask<'_>, name: &RoomName<'_>) -> Result<(), Fault> {
+    let Hub { settings, rooms, .. } = &*ask.hub;
+    if rooms.find(name.as_str()).is_none() && is_reached(settings.rooms, rooms.len()) {
+        return Err(Fault::FullOfRooms(settings.rooms));
+    }
     Ok(())
 }
 
@@ -38,7 +50,7 @@ fn make_place(ask: &mut Ask<'_>) -> Result<(), Fault> {
     }
     let limit = ask.hub.settings.rooms_per_connection;
     let count = ask.hub.named(slot).map_or(0, |named| named.rooms.as_slice().len());
-    if count >= limit as usize {
+    if is_reached(limit, count) {
         return Err(Fault::TooManyRooms(limit));
     }
     Ok(())

@@ -5,7 +5,6 @@ use protocol::chat::id::text;
 use protocol::chat::name::RoomName;
 
 use super::Ask;
-use crate::effect::Effect;
 use crate::fault::Fault;
 use crate::tell::owned;
 
@@ -18,8 +17,6 @@ pub(super) fn typing(ask: &mut Ask<'_>, room: Option<RoomName<'_>>) -> Result<()
         user: text(person.user).into(),
         nick: owned(person.nick.as_str()),
     };
-    let mut except = ask.hub.slots_inside(me, room);
-    except.retain(|slot| ask.hub.is_live(*slot, room));
-    ask.effects.push(Effect::Publish { room, event, except });
+    ask.hub.publish(room, event, ask.hub.slots_inside(me, room), ask.effects);
     Ok(())
 }

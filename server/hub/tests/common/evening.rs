@@ -1,27 +1,41 @@
 //! One evening in a small house, made of choices: connections come and go, in both dialects, some of them of one
-//! person; slots are used again; the store takes its time, refuses, and forgets. After each step the hub's invariants
-//! and everybody's view are checked (`model.rs`). The choices come from a seed, or from a fuzzer's bytes.
+//! person; slots are used again; everybody reads as slowly as they like, and some are said to lag; who is cut off comes
+//! back and goes on from where it was; the store takes its time, refuses, and forgets. After each step the hub's
+//! invariants and everybody's view are checked (`model.rs`), and what each program has taken in (`reader.rs`). The
+//! choices come from a seed, or from a fuzzer's bytes.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use hub::Settings;
-use hub::effect::{Purpose, Range};
+use hub::effect::{Purpose, Range, Recall};
 use hub::input::{ConnId, Dialect};
-use protocol::chat::event::Durability;
+use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::{Epoch, SessionKey};
 use protocol::chat::name::{Nick, RoomName, Text};
 use protocol::chat::request::{Request, Since};
 use protocol::time::Span;
 
 use super::model::{Model, Tally};
+use super::reader::Reader;
 use super::{EPOCH, Letter, World};
 
 const MOST_CONNECTIONS: usize = 10;
+
+/// How many programs want to come back, at most.
+const MOST_AWAY: usize = 4;
+
+/// When more than this waits for a connection, the desk may say so.
+const MOST_UNREAD: usize = 6;
 
 pub struct Evening<'a> {
     dice: Dice<'a>,
     world: World,
     model: Model,
+    /// Who reads what comes by a connection.
+    readers: BTreeMap<ConnId, Reader>,
+    /// Those whose connection broke.
+    away: Vec<Reader>,
     sessions: u64,
     /// How much of the mail the model has read.
     read: usize,
@@ -29,10 +43,16 @@ pub struct Evening<'a> {
 
 impl<'a> Evening<'a> {
     pub fn new(dice: Dice<'a>) -> Self {
-        let settings =
-            Settings { rooms_per_connection: 3, ..Settings::new(EPOCH, Durability::Memory, "snug", 1) };
-        let world = World::with(settings);
-        Self { dice, world, model: Model::default(), sessions: 0, read: 0 }
+        let settings = Settings {
+            rooms_per_connection: 3,
+            connections_per_person: 3,
+            rooms: 4,
+            ..Settings::new(EPOCH, Durability::Memory, "snug", 1)
+        };
+        let mut world = World::with(settings);
+        world.are_slow = true;
+        let (readers, away) = (BTreeMap::new(), Vec::new());
+        Self { dice, world, model: Model::default(), readers, away, sessions: 0, read: 0 }
     }
 
     /// Something happens. `false` if no choice is left.
@@ -41,26 +61,37 @@ impl<'a> Evening<'a> {
             return false;
         }
         match self.dice.below(100) {
-            0..12 => self.open(),
-            12..18 => self.close(),
-            18..36 => self.answer(),
-            36..44 => self.world.pass(Span([0, 1, 100, 250, 1000][self.dice.below(5)])),
-            44..45 => self.world.store.is_full = self.dice.below(8) == 0,
-            45..46 => self.forget(),
+            0..10 => self.open(),
+            10..14 => self.close(),
+            14..17 => self.come_back(),
+            17..31 => self.answer(),
+            31..37 => self.world.pass(Span([0, 1, 100, 250, 1000][self.dice.below(5)])),
+            37..38 => self.world.store.is_full = self.dice.below(8) == 0,
+            38..40 => self.forget(),
+            40..55 => self.read(),
+            55..61 => self.judge_readers(),
             _ => self.ask(),
         }
         self.learn();
         true
     }
 
-    /// The store answers all, everything due happens, everybody goes. Gives what there was, and how often.
+    /// The store answers all, everybody takes all, everything due happens, and nobody has missed anything. Then
+    /// everybody goes. Gives what there was, and how often.
     pub fn end(mut self) -> Tally {
-        while !self.world.mail.is_empty() {
+        for _ in 0..10_000 {
+            if self.is_quiet() {
+                break;
+            }
             self.answer();
+            let conns: Vec<ConnId> = self.readers.keys().copied().collect();
+            conns.into_iter().for_each(|conn| self.take(conn, usize::MAX));
+            self.world.pass(Span::secs(1));
             self.learn();
         }
-        self.world.pass(Span::secs(1));
-        self.learn();
+        assert!(self.is_quiet(), "it becomes quiet at last");
+        assert_eq!(self.world.hub.counts().behind, 0, "nobody stays behind");
+        self.check_readers();
         while !self.model.clients.is_empty() {
             self.close();
             self.learn();
@@ -77,6 +108,11 @@ impl<'a> Evening<'a> {
         let nick = [None, Some(self.dice.nick()), Some("no nick")][(self.dice.below(12) + 5) / 8];
         let room = [Some(self.dice.room()), None, Some("no room")][(self.dice.below(16) + 3) / 9];
         let last = self.dice.below(6) as u32;
+        let conn = self.connect(dialect, nick, room, last);
+        self.readers.insert(conn, Reader::default());
+    }
+
+    fn connect(&mut self, dialect: Dialect, nick: Option<&str>, room: Option<&str>, last: u32) -> ConnId {
         let mut secret = [9; 16];
         secret[..8].copy_from_slice(&self.sessions.to_le_bytes());
         let secret = SessionKey(secret);
@@ -85,20 +121,85 @@ impl<'a> Evening<'a> {
         let is_named = self.world.hub.counts().persons > before;
         self.model.opened(conn, dialect, secret, nick, is_named);
         self.sessions += 1;
+        conn
     }
 
     fn close(&mut self) {
         let Some(conn) = self.somebody() else { return };
+        self.end_connection(conn);
+    }
+
+    /// What is on the way to its program is lost. The program may come back.
+    fn end_connection(&mut self, conn: ConnId) {
+        let reader = self.readers.remove(&conn).expect("every connection has a reader");
+        if reader.key.is_some() && self.away.len() < MOST_AWAY {
+            self.away.push(reader);
+        }
         self.model.closed(conn);
         self.world.close(conn);
     }
 
+    /// A program whose connection broke has another, and goes on in its rooms from where it was.
+    fn come_back(&mut self) {
+        if self.away.is_empty() || self.model.clients.len() == MOST_CONNECTIONS {
+            return;
+        }
+        let reader = self.away.swap_remove(self.dice.below(self.away.len()));
+        let conn = self.connect(Dialect::V1, None, None, 0);
+        let rooms: Vec<String> = reader.rooms.keys().cloned().collect();
+        let session = reader.key;
+        self.readers.insert(conn, reader);
+        self.world.ask(conn, None, Request::Hello { nick: None, session });
+        self.learn();
+        for room in rooms {
+            let since = self.since(conn, &room);
+            self.world.ask(conn, None, Request::Join { room: RoomName::new(room).unwrap(), since });
+            self.learn();
+        }
+        self.model.count("come back");
+    }
+
     fn answer(&mut self) {
         for _ in 0..=self.dice.below(4) {
-            if self.world.answer() {
-                self.read -= 1;
-                self.learn();
+            let page = self.world.mail.front().and_then(page_for);
+            if !self.world.answer() {
+                return;
             }
+            self.read -= 1;
+            if let Some((conn, room)) = page {
+                let is_reset = self.world.told.iter().any(|(_, event)| matches!(event, Event::Reset(_)));
+                is_reset.then(|| self.model.count("reset while behind"));
+                self.world.is_live(conn, &room).then(|| self.model.count("caught up"));
+            }
+            self.learn();
+        }
+    }
+
+    /// Somebody takes something of what it was told, or all.
+    fn read(&mut self) {
+        let Some(conn) = self.somebody() else { return };
+        let count = [usize::MAX, usize::MAX, 1, 3, 8][self.dice.below(5)];
+        self.take(conn, count);
+    }
+
+    fn take(&mut self, conn: ConnId, count: usize) {
+        let reader = self.readers.get_mut(&conn).expect("every connection has a reader");
+        self.world.take(conn, count).iter().for_each(|parcel| reader.reads(parcel));
+    }
+
+    /// The desk looks at who does not read. Most plain ones are hung up on.
+    fn judge_readers(&mut self) {
+        let is_slow = |conn: &ConnId| self.world.unread(*conn) > MOST_UNREAD;
+        let slow: Vec<ConnId> = self.readers.keys().copied().filter(is_slow).collect();
+        for conn in slow {
+            if self.model.clients[&conn].dialect == Dialect::Plain && self.dice.below(4) > 0 {
+                self.end_connection(conn);
+                self.model.count("hung up on");
+            } else {
+                self.world.lag(conn);
+                self.model.count("lagging");
+            }
+            self.learn();
         }
     }
 
@@ -170,11 +271,16 @@ impl<'a> Evening<'a> {
 
     /// The latest, or what comes after what it has seen, or a position that is of no use.
     fn since(&mut self, conn: ConnId, room: &str) -> Since {
-        let seen = self.model.clients[&conn].views.get(room).map_or(0, |view| view.next.saturating_sub(1));
+        let Some(seq) = self.readers[&conn].rooms.get(room).and_then(|progress| progress.seq) else {
+            return Since::Last(self.dice.below(8) as u32);
+        };
         match self.dice.below(8) {
-            0..3 => Since::Last(self.dice.below(8) as u32),
-            3..7 => Since::After { epoch: EPOCH, seq: seen },
-            _ => Since::After { epoch: Epoch([self.dice.below(2) as u8 * 7; 8]), seq: seen + 1 },
+            0 => Since::Last(self.dice.below(8) as u32),
+            1..7 => Since::After { epoch: EPOCH, seq },
+            _ => {
+                let epoch = Epoch([[7, 7, 0, 1][self.dice.below(4)]; 8]);
+                Since::After { epoch, seq: seq + self.dice.below(20) as u64 }
+            }
         }
     }
 
@@ -196,9 +302,38 @@ impl<'a> Evening<'a> {
         self.model.check(&self.world);
     }
 
+    /// Nothing is under way any more.
+    fn is_quiet(&self) -> bool {
+        let is_done = |conn: &ConnId| self.world.unread(*conn) == 0 && !self.world.is_awaited(*conn);
+        self.world.mail.is_empty()
+            && self.world.hub.next_deadline().is_none()
+            && self.readers.keys().all(is_done)
+    }
+
+    /// It is quiet: so whoever has a position in a room where it is, has it at the end.
+    fn check_readers(&self) {
+        for (conn, client) in &self.model.clients {
+            for room in client.views.keys() {
+                let seq = self.readers[conn].rooms.get(room).and_then(|progress| progress.seq);
+                let last = self.world.store.logs[room].last();
+                assert!(seq.is_none_or(|seq| seq == last), "{conn:?} has {seq:?} of {last} in {room}");
+            }
+        }
+    }
+
     fn somebody(&mut self) -> Option<ConnId> {
         let conns: Vec<ConnId> = self.model.clients.keys().copied().collect();
         (!conns.is_empty()).then(|| conns[self.dice.below(conns.len())])
+    }
+}
+
+/// Whom a page goes to, and of which room, if that is what the store is asked for.
+fn page_for(letter: &Letter) -> Option<(ConnId, String)> {
+    match letter {
+        Letter::Recall(Recall { conn, room, purpose: Purpose::Page { .. }, .. }) => {
+            Some((*conn, room.to_string()))
+        }
+        _ => None,
     }
 }
 

@@ -1,27 +1,30 @@
 //! A small world around the hub: a store that answers when it is told to, and a desk that carries effects out by the
 //! rules of `effect.rs`. It checks what any desk may rely on, and writes down who was told what.
+//!
+//! Connections take what they are told at once, but for those that are *slow*: these take it when [`World::take`] says.
 
 // Each test file uses its part of it, none is a library, and a test may unwrap.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod evening;
 pub mod model;
+pub mod reader;
+pub mod store;
 pub mod teller;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hub::effect::{Audience, Effect, Purpose, Range, Recall, Record};
-use hub::input::{Applied, ConnId, Dialect, Greeting, Input, Recalled, Refusal, Stored};
+use hub::input::{Applied, ConnId, Dialect, Greeting, Input, Stored};
 use hub::{Hub, RoomId, Settings};
-use protocol::chat::event::{Durability, Entry, Event, Kind, Message, ResetReason, Stored as Tick};
-use protocol::chat::id::{Epoch, RequestId, SessionKey, UserId, text};
+use protocol::chat::event::{Durability, Entry, Event, Message, Stored as Tick};
+use protocol::chat::id::{Epoch, RequestId, SessionKey, text};
 use protocol::chat::request::{Envelope, Request, Since};
 use protocol::time::{Millis, Span};
 
-pub const EPOCH: Epoch = Epoch([7; 8]);
+use store::Store;
 
-/// How many entries the store gives after a reset.
-pub const AFTER_RESET: u64 = 3;
+pub const EPOCH: Epoch = Epoch([7; 8]);
 
 pub struct World {
     pub hub: Hub,
@@ -34,13 +37,39 @@ pub struct World {
     pub hung_up: Vec<ConnId>,
     /// What was published when and where, since it was last taken out.
     pub published: Vec<(Millis, String, Event<'static>)>,
+    /// Whether connections are slow from their beginning.
+    pub are_slow: bool,
+    /// What each slow connection was told and has not taken.
+    unread: BTreeMap<ConnId, VecDeque<Parcel>>,
+    /// Who is to be reported when it has taken everything.
+    awaited: BTreeSet<ConnId>,
+    /// Who is live where, as the effects have it. (It may name rooms that were left; who comes back is behind.)
+    live: BTreeMap<ConnId, BTreeSet<String>>,
     generations: BTreeMap<u32, u32>,
     tenants: BTreeMap<u32, u32>,
 }
 
+/// What the store is asked.
 pub enum Letter {
     Record(Record),
     Recall(Recall),
+}
+
+/// What a connection is told, on its way.
+pub struct Parcel {
+    pub event: Event<'static>,
+    /// If it is a `joined`: which past was asked for.
+    pub since: Option<Since>,
+}
+
+/// What is happening: the effects depend on it.
+#[derive(Clone, Copy)]
+enum Cause {
+    Other,
+    /// The store answers a question.
+    Page(ConnId, Range),
+    /// This connection has taken everything.
+    Drained(ConnId),
 }
 
 impl World {
@@ -57,6 +86,10 @@ impl World {
             told: Vec::new(),
             hung_up: Vec::new(),
             published: Vec::new(),
+            are_slow: false,
+            unread: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            live: BTreeMap::new(),
             generations: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }
@@ -75,6 +108,9 @@ impl World {
         let generation = self.generations.entry(slot).and_modify(|generation| *generation += 1).or_insert(0);
         let conn = ConnId { slot, generation: *generation };
         self.tenants.insert(slot, conn.generation);
+        if self.are_slow {
+            self.slow_down(conn);
+        }
         self.happens(Input::Opened { conn, secret, greeting: Greeting { dialect, nick, room, last } });
         conn
     }
@@ -86,11 +122,60 @@ impl World {
 
     pub fn close(&mut self, conn: ConnId) {
         self.tenants.remove(&conn.slot);
+        self.unread.remove(&conn);
+        self.awaited.remove(&conn);
+        self.live.remove(&conn);
         self.happens(Input::Closed { conn });
     }
 
     pub fn is_alive(&self, conn: ConnId) -> bool {
         self.tenants.get(&conn.slot) == Some(&conn.generation)
+    }
+
+    /// From now on a connection takes what it is told when [`World::take`] says.
+    pub fn slow_down(&mut self, conn: ConnId) {
+        self.unread.entry(conn).or_default();
+    }
+
+    /// From now on it takes it at once again, and what waits first.
+    pub fn speed_up(&mut self, conn: ConnId) {
+        self.unread.remove(&conn);
+        self.drain(conn);
+    }
+
+    /// A slow connection takes as much; at most what there is.
+    pub fn take(&mut self, conn: ConnId, count: usize) -> Vec<Parcel> {
+        let Some(unread) = self.unread.get_mut(&conn) else { return Vec::new() };
+        let taken = unread.drain(..count.min(unread.len())).collect();
+        self.drain(conn);
+        taken
+    }
+
+    /// How much waits for a connection.
+    pub fn unread(&self, conn: ConnId) -> usize {
+        self.unread.get(&conn).map_or(0, VecDeque::len)
+    }
+
+    pub fn lag(&mut self, conn: ConnId) {
+        self.live.remove(&conn);
+        self.happens(Input::Lagging { conn });
+    }
+
+    /// What the hub waits for is reported, if it is so.
+    fn drain(&mut self, conn: ConnId) {
+        if self.unread(conn) == 0 && self.awaited.remove(&conn) {
+            self.happens_by(Cause::Drained(conn), Input::Drained { conn });
+        }
+    }
+
+    /// Whether the hub waits for a connection to take what it was told.
+    pub fn is_awaited(&self, conn: ConnId) -> bool {
+        self.awaited.contains(&conn)
+    }
+
+    /// Whether what is told in a room reaches the connection.
+    pub fn is_live(&self, conn: ConnId, room: &str) -> bool {
+        self.live.get(&conn).is_some_and(|rooms| rooms.contains(room))
     }
 
     /// Lets time pass, and whatever becomes due in it happen when it is due.
@@ -128,8 +213,9 @@ impl World {
                 );
             }
             Letter::Recall(recall) => {
+                let cause = Cause::Page(recall.conn, recall.span);
                 let recalled = self.store.recall(recall);
-                self.happens(Input::Recalled(recalled));
+                self.happens_by(cause, Input::Recalled(recalled));
             }
         }
         true
@@ -140,19 +226,38 @@ impl World {
         std::mem::take(&mut self.told)
     }
 
-    /// The hub handles one input, and all its effects are carried out.
+    /// The hub handles one input, and all its effects are carried out. Who takes everything at once has drained.
     pub fn happens(&mut self, input: Input<'_>) {
+        self.happens_by(Cause::Other, input);
+    }
+
+    fn happens_by(&mut self, cause: Cause, input: Input<'_>) {
         let mut effects = Vec::new();
         self.hub.handle(self.now, input, &mut effects);
         self.hub.check_invariants();
         for effect in effects {
-            self.carry_out(effect);
+            self.carry_out(cause, effect);
+        }
+        self.check_who_is_live();
+        let quick = |conn: &&ConnId| !self.unread.contains_key(conn);
+        if let Some(conn) = self.awaited.iter().find(quick).copied() {
+            self.drain(conn);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    /// Those that were behind are live from their `Live` until they join again or lag; and the hub knows it.
+    fn check_who_is_live(&self) {
+        for name in self.store.logs.keys() {
+            let Some(room) = self.hub.room(name) else { continue };
+            let slots = self.hub.members(room).iter().copied();
+            let live: Vec<u32> = slots.filter(|slot| self.is_live(self.tenant(*slot), name)).collect();
+            assert_eq!(self.live(room), live, "who is live in {name}");
+        }
+    }
+
+    fn carry_out(&mut self, cause: Cause, effect: Effect) {
         match effect {
-            Effect::Send { to, event } => self.tell(to, event),
+            Effect::Send { to, event } => self.send(cause, to, event),
             Effect::Publish { room, event, except } => {
                 let live = self.live(room);
                 assert!(except.is_sorted() && except.iter().all(|slot| live.contains(slot)));
@@ -166,9 +271,16 @@ impl World {
             Effect::Deliver { room, applied, audience } => self.deliver(room, &applied, &audience),
             Effect::Live { room, slot } => {
                 assert!(self.live(room).contains(&slot), "who goes live is a member and not behind");
+                let rooms = self.live.entry(self.tenant(slot)).or_default();
+                let is_new = rooms.insert(self.hub.room_name(room).into());
+                assert!(is_new, "who goes live was behind");
             }
             Effect::Record(record) => self.mail.push_back(Letter::Record(record)),
-            Effect::Recall(recall) => self.mail.push_back(Letter::Recall(recall)),
+            Effect::Recall(recall) => self.recall(cause, recall),
+            Effect::AwaitDrain { conn } => {
+                assert!(self.is_alive(conn));
+                self.awaited.insert(conn);
+            }
             Effect::Hangup { conn, reason, .. } => {
                 assert!(self.is_alive(conn) && reason.len() <= 123);
                 self.hung_up.push(conn);
@@ -194,18 +306,72 @@ impl World {
         }
     }
 
+    /// A page is asked for when there is room for it, and one at a time.
+    fn recall(&mut self, cause: Cause, recall: Recall) {
+        match recall.purpose {
+            Purpose::Page { .. } => {
+                assert!(
+                    matches!(cause, Cause::Drained(conn) if conn == recall.conn),
+                    "a page is asked for when all that was sent before has left"
+                );
+                assert!(
+                    !self.mail.iter().any(|letter| letter.asks_the_same(&recall)),
+                    "{recall:?} is asked twice"
+                );
+            }
+            Purpose::Join { .. } => {
+                self.live.entry(recall.conn).or_default().remove(recall.room.as_str());
+            }
+            Purpose::History { .. } => {}
+        }
+        self.mail.push_back(Letter::Recall(recall));
+    }
+
+    /// What goes to one connection. What is news in a room goes to all that are live there, or comes by page.
+    fn send(&mut self, cause: Cause, to: ConnId, event: Event<'static>) {
+        match &event {
+            Event::Message(_) | Event::Joined(_) | Event::Reset(_) | Event::History { .. } => {
+                let is_asked = matches!(cause, Cause::Page(conn, _) if conn == to);
+                assert!(is_asked, "{to:?} is told {event:?}, which it has not asked for");
+            }
+            Event::Presence(_) | Event::Typing { .. } => panic!("{to:?} is told {event:?} singly"),
+            Event::Renamed(e) => assert!(e.room.is_none(), "{to:?} is told {event:?} singly"),
+            _ => {}
+        }
+        let since = match (&event, cause) {
+            (Event::Joined(_), Cause::Page(_, Range::Since(since))) => Some(since),
+            _ => None,
+        };
+        self.put(to, Parcel { event, since });
+    }
+
     fn tell(&mut self, to: ConnId, event: Event<'static>) {
-        assert!(self.is_alive(to), "{to:?} is told {event:?}, but it is gone");
-        self.told.push((to, event));
+        self.put(to, Parcel { event, since: None });
+    }
+
+    fn put(&mut self, to: ConnId, parcel: Parcel) {
+        assert!(self.is_alive(to), "{to:?} is told {:?}, but it is gone", parcel.event);
+        self.told.push((to, parcel.event.clone()));
+        if let Some(unread) = self.unread.get_mut(&to) {
+            unread.push_back(parcel);
+        }
     }
 
     fn live(&self, room: RoomId) -> Vec<u32> {
-        let behind = self.hub.behind(room);
+        let behind: Vec<u32> = self.hub.behind(room).collect();
         self.hub.members(room).iter().copied().filter(|slot| !behind.contains(slot)).collect()
     }
 
     fn tenant(&self, slot: u32) -> ConnId {
         ConnId { slot, generation: self.tenants[&slot] }
+    }
+}
+
+impl Letter {
+    /// Whether it is a question of the same connection about the same room, for the same purpose.
+    fn asks_the_same(&self, recall: &Recall) -> bool {
+        let Self::Recall(other) = self else { return false };
+        (other.conn, &other.room, &other.purpose) == (recall.conn, &recall.room, &recall.purpose)
     }
 }
 
@@ -221,94 +387,4 @@ fn message(applied: &Applied, is_twin: bool) -> Event<'static> {
     let (user, nick, said) = (text(user).into(), String::from(nick).into(), String::from(said).into());
     let entry = Entry { seq, user, nick, text: said, time, kind, id };
     Event::Message(Message { room: applied.room.to_string().into(), entry })
-}
-
-/// A store in memory, as slow as one likes.
-#[derive(Default)]
-pub struct Store {
-    pub logs: BTreeMap<String, Log>,
-    /// Entries a page.
-    pub page: usize,
-    /// Refuses everything.
-    pub is_full: bool,
-}
-
-#[derive(Default)]
-pub struct Log {
-    pub topic: Box<str>,
-    /// How many of the oldest are no longer kept.
-    pub forgotten: u64,
-    pub entries: Vec<Stored>,
-}
-
-impl Log {
-    pub fn last(&self) -> u64 {
-        self.entries.len() as u64
-    }
-
-    /// Zero if there is none.
-    pub fn first(&self) -> u64 {
-        if self.forgotten < self.last() { self.forgotten + 1 } else { 0 }
-    }
-}
-
-type Refused = (ConnId, Option<RequestId<'static>>, Refusal);
-
-impl Store {
-    fn record(&mut self, record: Record) -> Result<Applied, Refused> {
-        let Record { room, user, nick, kind, text, id, origin } = record;
-        if self.is_full {
-            return Err((origin.unwrap(), id, Refusal::StorageFull));
-        }
-        if let Some((earlier_room, earlier)) = id.as_ref().and_then(|id| self.earlier(user, id)) {
-            if earlier_room != room.as_str() || earlier.text != text || earlier.kind != kind {
-                return Err((origin.unwrap(), id, Refusal::IdConflict));
-            }
-            return Ok(Applied { room, entry: earlier.clone(), origin, dup: true });
-        }
-        let log = self.logs.entry(room.to_string()).or_default();
-        if kind == Kind::Topic {
-            log.topic = text.clone();
-        }
-        let entry = Stored { seq: log.last() + 1, time: 0, kind, user, nick, text, id };
-        log.entries.push(entry.clone());
-        Ok(Applied { room, entry, origin, dup: false })
-    }
-
-    fn earlier(&self, user: UserId, id: &RequestId<'_>) -> Option<(&str, &Stored)> {
-        let all = self.logs.iter().flat_map(|(room, log)| log.entries.iter().map(|e| (room.as_str(), e)));
-        all.into_iter().find(|(_, entry)| entry.user == user && entry.id.as_ref() == Some(id))
-    }
-
-    fn recall(&mut self, recall: Recall) -> Recalled {
-        let Recall { conn, room, purpose, span } = recall;
-        let log = self.logs.entry(room.to_string()).or_default();
-        let (first, last) = (log.first(), log.last());
-        let latest = |count: u64| last.saturating_sub(count) + 1;
-        let (from, below, reset) = match span {
-            Range::Since(Since::Last(count)) => (latest(count.into()), last + 1, None),
-            Range::Since(Since::After { epoch, .. }) if epoch != EPOCH => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Epoch))
-            }
-            Range::Since(Since::After { seq, .. }) if seq > last => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Ahead))
-            }
-            Range::Since(Since::After { seq, .. }) if seq < log.forgotten => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Gone))
-            }
-            Range::Since(Since::After { seq, .. }) => (seq + 1, last + 1, None),
-            Range::From(seq) if seq <= log.forgotten => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Gone))
-            }
-            Range::From(seq) => (seq, last + 1, None),
-            Range::Before { seq, limit } => (seq.saturating_sub(limit.into()).max(1), seq, None),
-        };
-        let kept = |entry: &&Stored| entry.seq > log.forgotten && entry.seq >= from && entry.seq < below;
-        let mut entries: Vec<Stored> = log.entries.iter().filter(kept).cloned().collect();
-        let more = entries.len() > self.page && !matches!(purpose, Purpose::History { .. });
-        if more {
-            entries.truncate(self.page);
-        }
-        Recalled { conn, room, purpose, topic: log.topic.clone(), first, last, reset, entries, more }
-    }
 }

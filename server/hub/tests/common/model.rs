@@ -65,10 +65,9 @@ impl Model {
 
     pub fn closed(&mut self, conn: ConnId) {
         let client = self.clients.remove(&conn).expect("only the living are closed");
-        if let Some(user) = client.user {
-            if !self.clients.values().any(|other| other.user.as_ref() == Some(&user)) {
-                self.nicks.remove(&user);
-            }
+        let Some(user) = client.user else { return };
+        if !self.clients.values().any(|other| other.user.as_ref() == Some(&user)) {
+            self.nicks.remove(&user);
         }
     }
 
@@ -84,7 +83,7 @@ impl Model {
 
     /// A connection is told something.
     pub fn hears(&mut self, world: &World, conn: ConnId, event: &Event<'static>) {
-        *self.tally.entry(kind_of(event)).or_default() += 1;
+        self.count(kind_of(event));
         let people_of = |room: &str| self.people_of(room);
         match event {
             Event::Joined(e) => {
@@ -95,6 +94,7 @@ impl Model {
             Event::Who { room, people, count, .. } => {
                 assert_eq!(*count as usize, people_of(room).len());
                 assert_eq!(listed(people.as_deref()), people_of(room));
+                self.view(conn, room).people = listed(people.as_deref());
             }
             Event::Presence(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
@@ -111,7 +111,7 @@ impl Model {
             }
             Event::Reset(e) => {
                 let log = &world.store.logs[&*e.room];
-                let latest = log.last().saturating_sub(super::AFTER_RESET).max(log.forgotten);
+                let latest = log.last().saturating_sub(super::store::AFTER_RESET).max(log.forgotten);
                 self.view(conn, &e.room).next = latest + 1;
             }
             Event::Message(e) => {
@@ -123,12 +123,11 @@ impl Model {
                 self.view(conn, &e.room).sees(&e.entry);
             }
             Event::Stored(e) if !e.dup => {
-                if let Some(view) =
-                    self.clients.get_mut(&conn).and_then(|client| client.views.get_mut(&*e.room))
-                {
-                    if !view.ticked(e.seq) {
-                        *self.tally.entry("tick while behind").or_default() += 1;
-                    }
+                let views = self.clients.get_mut(&conn).map(|client| &mut client.views);
+                if let Some(view) = views.and_then(|views| views.get_mut(&*e.room)) {
+                    let is_live = world.is_live(conn, &e.room);
+                    view.ticked(e.seq, is_live);
+                    self.count(if is_live { "tick while live" } else { "tick while behind" });
                 }
             }
             Event::Renamed(e) => match &e.room {
@@ -162,6 +161,10 @@ impl Model {
         }
     }
 
+    pub fn count(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
+    }
+
     /// Something was told in a room. Comers and goers at most four times a second.
     pub fn published(&mut self, now: Millis, room: &str, event: &Event<'_>) {
         let Event::Presence(_) = event else { return };
@@ -191,25 +194,29 @@ impl Model {
             self.check_nothing_is_missing(world);
         }
         if world.hub.next_deadline().is_none() {
-            self.check_everybody_knows_everybody();
+            self.check_everybody_knows_everybody(world);
         }
     }
 
-    /// Nothing is under way: so everybody has seen each entry up to the last.
+    /// Nothing is under way: so everybody has been told each entry up to the last, or has still to take some of it.
     fn check_nothing_is_missing(&self, world: &World) {
         for (conn, client) in &self.clients {
             for (room, view) in &client.views {
                 assert!(view.is_told, "the join of {conn:?} to {room} was answered");
+                if !world.is_live(*conn, room) {
+                    assert!(world.is_awaited(*conn), "nobody waits until {conn:?} goes on in {room}");
+                    continue;
+                }
                 let log = &world.store.logs[room];
                 assert_eq!(view.next, log.last() + 1, "{conn:?} has seen all of {room}");
             }
         }
     }
 
-    /// No news of comers and goers wait: so everybody's list of people is right.
-    fn check_everybody_knows_everybody(&self) {
+    /// No news of comers and goers wait: so everybody's list of people is right who is live.
+    fn check_everybody_knows_everybody(&self, world: &World) {
         for (conn, client) in &self.clients {
-            for (room, view) in client.views.iter().filter(|(_, view)| view.is_told) {
+            for (room, view) in client.views.iter().filter(|(room, _)| world.is_live(*conn, room)) {
                 assert_eq!(view.people, self.people_of(room), "whom {conn:?} believes in {room}");
             }
         }
@@ -261,14 +268,14 @@ impl View {
         self.next += 1;
     }
 
-    /// A tick stands for the entry itself if the connection is live. Otherwise (`false`) the entry comes by page too.
-    fn ticked(&mut self, seq: u64) -> bool {
-        if self.is_told && seq == self.next {
+    /// A tick stands for the entry itself if the connection is live. Otherwise the entry comes by page too.
+    fn ticked(&mut self, seq: u64, is_live: bool) {
+        if is_live {
+            assert_eq!(seq, self.next, "a tick in its place");
             self.next += 1;
-            return true;
+            return;
         }
-        assert!(!self.is_told || seq > self.next, "the tick of {seq} after {}", self.next - 1);
-        false
+        assert!(!self.is_told || seq >= self.next, "the tick of {seq} after {}", self.next - 1);
     }
 
     fn notices(&mut self, news: &Presence<'_>) {

@@ -3,9 +3,13 @@
 //!
 //! ```text
 //! NAME opens plain|v1 [ROOM] [nick=NICK] [key=N] [last=N]      NAME closes      N ms pass
-//! NAME > REQUEST [#ID]      the store is slow | is full | answers N      -- a remark
+//! NAME > REQUEST [#ID]      the store is slow | is full | answers N | forgets ROOM up to N      -- a remark
 //! NAME < EVENT [#ID]        NAME is hung up on                NAME has the slot of NAME
+//! NAME stops reading        NAME lags                         NAME has read all
 //! ```
+//!
+//! Connections read at once what they are told, but for those that stop: then the server tells the hub that they lag
+//! when the story says so, and the hub learns that they have read all (if it wants to know) when the story says so.
 
 use std::collections::BTreeMap;
 
@@ -50,8 +54,12 @@ struct Teller {
 
 impl Teller {
     fn new() -> Self {
-        let settings =
-            Settings { rooms_per_connection: 3, ..Settings::new(EPOCH, Durability::Memory, "snug", 1) };
+        let settings = Settings {
+            rooms_per_connection: 3,
+            connections_per_person: 3,
+            rooms: 5,
+            ..Settings::new(EPOCH, Durability::Memory, "snug", 1)
+        };
         Self { world: World::with(settings), names: BTreeMap::new(), store_is_slow: false }
     }
 
@@ -63,6 +71,14 @@ impl Teller {
             ["the", "store", "is", "full"] => self.world.store.is_full = true,
             ["the", "store", "answers", count] => {
                 (0..number(count)).for_each(|_| assert!(self.world.answer(), "there is mail"));
+            }
+            ["the", "store", "forgets", room, "up", "to", seq] => {
+                self.world.store.logs.get_mut(*room).unwrap().forgotten = number(seq);
+            }
+            [name, "stops", "reading"] => self.world.slow_down(self.names[*name]),
+            [name, "lags"] => self.world.lag(self.names[*name]),
+            [name, "has", "read", "all"] => {
+                self.world.take(self.names[*name], usize::MAX);
             }
             [time, "ms", "pass"] => self.world.pass(Span(number(time))),
             [name, "opens", dialect, rest @ ..] => self.open(name, dialect, rest),

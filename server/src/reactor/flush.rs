@@ -1,0 +1,114 @@
+//! The turn's last phases: ends, writing, and freeing. The only place that writes to sockets and frees slots.
+
+use log::{debug, info};
+use protocol::time::Millis;
+
+use super::Reactor;
+use crate::conn::cause::Cut;
+use crate::conn::deadlines::Deadline;
+use crate::conn::{Desk, Flushed, Waits};
+use crate::metrics::Outcome;
+
+impl<D: Desk> Reactor<D> {
+    /// Ends the connections that the desk wants ended. Their close frames come behind all that was said to them.
+    pub(super) fn hang_up(&mut self, now: Millis) {
+        for hangup in self.outbox.take_hangups() {
+            let Some((id, conn)) = self.table.conn(hangup.slot) else { continue };
+            conn.send_close(now, id, hangup.cause, &mut self.desk, &mut self.outbox);
+            self.wait_for(now, hangup.slot, Waits::ForEnd);
+        }
+        // What others hear of those ends.
+        self.desk.fan_out(&mut self.outbox);
+    }
+
+    pub(super) fn flush(&mut self, now: Millis) {
+        for slot in self.outbox.take_awaited() {
+            if let Some((_, conn)) = self.table.conn(slot) {
+                conn.await_drain();
+            }
+        }
+        let mut index = 0;
+        while let Some(slot) = self.outbox.dirty(index) {
+            index += 1;
+            let Some((id, conn)) = self.table.conn(slot) else { continue };
+            let (held_some, was_lagging) = (conn.unsent_len() > 0, conn.is_lagging());
+            let flushed = conn.flush(slot, &self.outbox, &self.settings.manners);
+            let (holds_some, is_lagging, moved) =
+                (conn.unsent_len() > 0, conn.is_lagging(), conn.take_moved());
+            self.outbox.metrics.sent += u64::from(moved);
+            match flushed {
+                Flushed::Fine => {}
+                Flushed::Drained => self.drained.push(id),
+                found => self.findings.push((slot, found)),
+            }
+            match (was_lagging, is_lagging) {
+                (false, true) => self.stalled.set(slot, Deadline::Progress, now),
+                (true, true) if moved > 0 => self.stalled.set(slot, Deadline::Progress, now),
+                (true, false) => self.stalled.remove(slot),
+                _ => {}
+            }
+            if held_some || holds_some {
+                self.table.recharge(slot);
+            }
+        }
+        self.outbox.clear();
+    }
+
+    /// What the desk says on hearing of these things waits in the outbox for the next turn.
+    pub(super) fn reap(&mut self, now: Millis) {
+        for (slot, found) in std::mem::take(&mut self.findings) {
+            self.judge_flush(now, slot, found);
+        }
+        self.save_memory(now);
+        let mut freed = false;
+        while let Some(slot) = self.table.next_dead() {
+            if let Some((id, conn)) = self.table.conn(slot) {
+                if conn.waits() == Waits::ForHead {
+                    self.outbox.metrics.outcomes.add(Outcome::Unfinished);
+                }
+                conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
+            }
+            debug!("conn {slot}: gone");
+            self.deadlines.remove(slot);
+            self.unfinished.remove(slot);
+            self.stalled.remove(slot);
+            self.table.free(slot);
+            freed = true;
+        }
+        if freed {
+            self.listeners.one_was_freed(now);
+        }
+    }
+
+    fn judge_flush(&mut self, now: Millis, slot: u32, found: Flushed) {
+        let Some((id, conn)) = self.table.conn(slot) else { return };
+        match found {
+            Flushed::Fine | Flushed::Drained => {}
+            Flushed::Broken => self.table.bury(slot),
+            Flushed::Lags => {
+                debug!("conn {slot}: lags, {} bytes wait for it", conn.unsent_len());
+                self.outbox.metrics.lags += 1;
+                self.desk.lagging(now, id, &mut self.outbox);
+            }
+            Flushed::OverBudget => {
+                debug!("conn {slot}: hung up, it does not read what it is sent");
+                conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
+                conn.give_up(&mut self.outbox.metrics);
+                self.wait_for(now, slot, Waits::ForEnd);
+                self.outbox.mark(slot);
+            }
+        }
+    }
+
+    /// Above nine tenths of the budget those who read least are cut off, so that the many who read are served.
+    fn save_memory(&mut self, now: Millis) {
+        let Some(limit) = self.settings.memory else { return };
+        while self.held() > limit / 10 * 9 {
+            let Some(slot) = self.table.furthest_behind() else { return };
+            info!("conn {slot}: cut off, memory is short and it is the furthest behind");
+            self.outbox.metrics.hangups.add(Cut::Memory.name());
+            self.lost(now, slot);
+            self.table.recharge_nothing(slot);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The turn's second phase: what came in, each connection within a budget. Who sends faster than it may is left unread
+//! for a while; the kernel's buffers fill, and the sender waits. Nothing is refused and nothing is lost.
+
+use std::io;
+
+use hub::input::ConnId;
+use log::{debug, trace};
+use protocol::time::Millis;
+
+use super::{Reactor, SCRATCH};
+use crate::conn::deadlines::Deadline;
+use crate::conn::{Desk, Waits};
+
+impl<D: Desk> Reactor<D> {
+    pub(super) fn read_again(&mut self, now: Millis, id: ConnId) {
+        if self.table.conn(id.slot).is_some_and(|(now_there, _)| now_there == id) {
+            self.read(now, id.slot, true);
+        }
+    }
+
+    /// Reads once, at most a scratch buffer full. A short read has emptied the socket: the next byte makes a new edge.
+    /// With `to_the_end`, even a short read is followed by another, since the end of the stream may already be told.
+    pub(super) fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
+        let manners = self.settings.manners;
+        let Some((id, conn)) = self.table.conn(slot) else { return };
+        if conn.is_dead() || conn.is_paused() {
+            return;
+        }
+        if let Some(wait) = conn.must_wait(now, &manners) {
+            conn.pause();
+            trace!("conn {slot}: read again in {} ms, it sends faster than it may", wait.0);
+            self.paused.insert((now.plus(wait), slot, id.generation));
+            self.outbox.metrics.pauses += 1;
+            if conn.waits() == Waits::ForWords {
+                self.deadlines.remove(slot);
+            }
+            return;
+        }
+        let count = match conn.read(&mut self.scratch) {
+            Ok(0) => return self.lost(now, slot),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                debug!("conn {slot}: {error}");
+                return self.lost(now, slot);
+            }
+        };
+        self.outbox.metrics.received += count as u64;
+        let was_mid_message = conn.is_mid_message();
+        let input = self.scratch.get_mut(..count).unwrap_or_default();
+        let finished_one = conn.receive(now, id, input, &manners, &mut self.desk, &mut self.outbox);
+        let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
+        self.wait_for(now, slot, waits);
+        if is_mid_message && (finished_one || !was_mid_message) {
+            self.unfinished.set(slot, Deadline::Message, now);
+        } else if !is_mid_message && was_mid_message {
+            self.unfinished.remove(slot);
+        }
+        if was_mid_message || is_mid_message || waits != Waits::ForWords {
+            self.table.recharge(slot);
+        }
+        if count == SCRATCH || to_the_end {
+            self.again.push(id);
+        }
+    }
+
+    /// The peer is gone. What this turn has for it is still tried: it may have closed one direction only.
+    pub(super) fn lost(&mut self, now: Millis, slot: u32) {
+        let Some((id, conn)) = self.table.conn(slot) else { return };
+        conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
+        self.table.bury(slot);
+    }
+
+    pub(super) fn resume(&mut self, now: Millis, id: ConnId) {
+        let Some((now_there, conn)) = self.table.conn(id.slot) else { return };
+        if now_there != id {
+            return;
+        }
+        conn.resume();
+        let waits = conn.waits();
+        self.wait_for(now, id.slot, waits);
+        self.again.push(id);
+    }
+}

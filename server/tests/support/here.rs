@@ -1,0 +1,54 @@
+//! The loop in the test's own process, with limits and deadlines that no flag gives, so that nobody has to wait for a
+//! minute.
+
+use std::net::SocketAddr;
+
+use protocol::chat::event::Durability;
+use protocol::chat::id::Epoch;
+use protocol::time::Span;
+use protocol::upgrade::Origins;
+use protocol::ws::{Role, Rules};
+use server::conn::deadlines::Patience;
+use server::conn::{MAX_UNSENT, Manners};
+use server::listeners::Place;
+use server::reactor::{Reactor, Settings};
+use server::store::{Memory, Ring, Store};
+
+/// All deadlines are far away.
+pub(crate) fn patient() -> Patience {
+    let long = Span::secs(3600);
+    Patience { handshake: long, idle: long, pong: long, close: long, message: long, progress: long }
+}
+
+/// A chat on a thread of this process; where it listens.
+pub(crate) fn run(patience: Patience, rules: Rules) -> SocketAddr {
+    let epoch = Epoch([0; 8]);
+    let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
+    let store = Store::new(Memory::new(epoch, Ring::default()));
+    let desk = server::server::Server::new(hub, store, secret, Origins::default());
+    let settings = Settings {
+        manners: Manners { rules, pace: None, max_unsent: MAX_UNSENT },
+        patience,
+        connections: None,
+        per_address: None,
+        memory: None,
+    };
+    let loopback = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let mut reactor = Reactor::bind(&[loopback], settings, desk).expect("a port");
+    let Some(Place::Tcp(address)) = reactor.places().next() else { panic!("it does not listen") };
+    std::thread::spawn(move || reactor.run());
+    address
+}
+
+/// What a server usually asks of frames.
+pub(crate) const RULES: Rules = Rules {
+    role: Role::Server,
+    message: protocol::limits::MAX_MESSAGE,
+    fragments: protocol::limits::MAX_FRAGMENTS,
+};
+
+fn secret() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("random numbers");
+    bytes
+}

@@ -1,0 +1,20 @@
+//! Nobody can hurt anybody: floods, tricks and accidents against a real server, each with honest people beside it,
+//! whose progress is counted. One file is one way to hurt; `../threats.txt` says which threat is answered by which
+//! test, and a test here holds it to that.
+//!
+//! What is asserted is counts, order, and memory; how long something took is printed (`-- --nocapture`), never judged.
+//! The largest floods are smaller than the figures in their names unless they are asked for in full:
+//!
+//! ```text
+//! SNUG_FULL=1 cargo test --release -p snug-server --test threats -- --nocapture
+//! ```
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chaos;
+
+/// A size: `usual`, or `full` if the floods are asked for in full.
+fn size(full: usize, usual: usize) -> usize {
+    if std::env::var_os("SNUG_FULL").is_some() { full } else { usual }
+}
