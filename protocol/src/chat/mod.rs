@@ -7,6 +7,7 @@
 pub mod event;
 mod fault;
 pub mod id;
+mod letters;
 pub mod name;
 pub mod plain;
 mod raw;

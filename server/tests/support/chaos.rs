@@ -52,8 +52,15 @@ pub(crate) enum Kind {
 impl Weather {
     /// A link that bends but does not break.
     pub(crate) fn breeze(chance: &mut Chance) -> Self {
-        let (chop, delay, bandwidth) =
-            *chance.pick(&[(0, 0, 0), (1, 0, 0), (17, 0, 0), (200, 1, 0), (1000, 3, 0), (0, 5, 0), (0, 0, 500_000)]);
+        let (chop, delay, bandwidth) = *chance.pick(&[
+            (0, 0, 0),
+            (1, 0, 0),
+            (17, 0, 0),
+            (200, 1, 0),
+            (1000, 3, 0),
+            (0, 5, 0),
+            (0, 0, 500_000),
+        ]);
         Self { chop, delay, bandwidth, fate: None }
     }
 
@@ -133,7 +140,9 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
-        for link in self.shared.all.lock().expect("no pump panics").drain(..).filter_map(|link| link.upgrade()) {
+        for link in
+            self.shared.all.lock().expect("no pump panics").drain(..).filter_map(|link| link.upgrade())
+        {
             link.cut(true);
         }
         // Wakes the listener up, to see that it is over.
@@ -163,7 +172,8 @@ impl Shared {
 impl Link {
     /// Passes bytes on in one direction until the link is over.
     fn pump(&self, weather: Weather, upwards: bool, mut chance: Chance) {
-        let (mut from, mut to) = if upwards { (&self.client, &self.server) } else { (&self.server, &self.client) };
+        let (mut from, mut to) =
+            if upwards { (&self.client, &self.server) } else { (&self.server, &self.client) };
         let fate = weather.fate.filter(|fate| fate.upwards == upwards);
         let mut passed = 0;
         let mut buffer = [0; 16 * 1024];

@@ -6,6 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::{Client, Server};
 
+/// Says that it is over when it is dropped.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Two people in a room of their own. Each turn one says something; it gets the tick, and the other the words.
 pub(crate) struct Pair {
     speakers: [Client; 2],
@@ -38,12 +47,22 @@ impl Pair {
         }
     }
 
-    /// At least so many turns, and on as long as `flood` lasts.
-    pub(crate) fn talk_during(&mut self, flood: &AtomicBool, at_least: usize) {
-        let before = self.turns;
-        while self.turns < before + at_least || flood.load(Ordering::Relaxed) {
-            self.talk(1);
-        }
+    /// Talks while `flood` runs, at least so many turns.
+    pub(crate) fn talk_while<T>(&mut self, at_least: usize, flood: impl FnOnce() -> T) -> T {
+        let (is_over, enough) = (AtomicBool::new(false), self.turns + at_least);
+        std::thread::scope(|scope| {
+            // Also when the flood fails, the talk has to end.
+            let over = Over(&is_over);
+            let talk = scope.spawn(|| {
+                while self.turns < enough || !is_over.load(Ordering::Relaxed) {
+                    self.talk(1);
+                }
+            });
+            let outcome = flood();
+            drop(over);
+            talk.join().expect("nothing was lost");
+            outcome
+        })
     }
 
     pub(crate) fn turns(&self) -> usize {

@@ -51,7 +51,12 @@ impl Server {
         let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
         let place = ["--listen", "127.0.0.1:0"];
         Self::run(
-            Command::new("sh").arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_server")).args(place).args(flags),
+            Command::new("sh")
+                .arg("-c")
+                .arg(script)
+                .arg(env!("CARGO_BIN_EXE_server"))
+                .args(place)
+                .args(flags),
         )
     }
 
@@ -59,7 +64,8 @@ impl Server {
         // A pipe that nobody reads would make the server wait, so its log goes to a file.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.log", std::process::id()));
+        let log =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.log", std::process::id()));
         let file = std::fs::File::create(&log).expect("a file for the log");
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is ours"));

@@ -18,7 +18,8 @@ impl Server {
 
     /// Begins to count [`Server::peak`] anew (proc(5), clear_refs).
     pub(crate) fn forget_peak(&self) {
-        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").expect("one's own child may be asked");
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+            .expect("one's own child may be asked");
     }
 
     /// How many ticks of the processor it has used, a hundredth of a second each.

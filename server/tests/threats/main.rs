@@ -13,6 +13,15 @@
 mod support;
 
 mod chaos;
+mod control_floods;
+mod fragments;
+mod frames_hostile;
+mod handshakes;
+mod heads;
+mod invalid_text;
+mod origins;
+mod slowloris;
+mod smuggling;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {
