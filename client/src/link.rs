@@ -13,13 +13,13 @@
 
 pub mod address;
 pub mod fault;
+mod resolve;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread;
+use std::sync::mpsc::TryRecvError;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token, Waker};
@@ -35,6 +35,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use self::address::Address;
 use self::fault::Fault;
+use self::resolve::Answer;
 
 /// How long the name service may take.
 const RESOLVE: Span = Span::secs(10);
@@ -100,7 +101,7 @@ pub struct Link {
 
 #[derive(Debug)]
 enum State {
-    Resolving(Receiver<io::Result<Vec<SocketAddr>>>),
+    Resolving(Answer),
     /// The name is known, the next address is to be tried.
     Choosing,
     Connecting(TcpStream, SocketAddr),
@@ -124,7 +125,7 @@ impl Link {
         token: Token,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
-        let answer = resolve(&address, waker)?;
+        let answer = resolve::start(&address, waker)?;
         Ok(Self {
             address,
             options,
@@ -232,7 +233,7 @@ impl Link {
         }
     }
 
-    fn resolving(&mut self, answer: Receiver<io::Result<Vec<SocketAddr>>>) -> (State, Verdict) {
+    fn resolving(&mut self, answer: Answer) -> (State, Verdict) {
         match answer.try_recv() {
             Ok(Ok(addresses)) if !addresses.is_empty() => {
                 self.addresses = addresses.into();
@@ -411,31 +412,6 @@ enum Verdict {
     Wait,
     /// It is over.
     Lost(Fault),
-}
-
-/// Asks the name service in a thread of its own: the system's resolver can only wait. Numbers need no asking, and
-/// `localhost` is what RFC 6761 section 6.3 says it is.
-fn resolve(address: &Address, waker: &Arc<Waker>) -> io::Result<Receiver<io::Result<Vec<SocketAddr>>>> {
-    let (sender, receiver) = mpsc::channel();
-    let Address { host, port, .. } = address.clone();
-    let known = match host.as_str() {
-        "localhost" => {
-            Some(vec![SocketAddr::from(([127, 0, 0, 1], port)), (Ipv6Addr::LOCALHOST, port).into()])
-        }
-        literal => literal.parse().ok().map(|ip: IpAddr| vec![(ip, port).into()]),
-    };
-    if let Some(addresses) = known {
-        let _ = sender.send(Ok(addresses));
-        return Ok(receiver);
-    }
-    let waker = Arc::clone(waker);
-    thread::Builder::new().name("resolve".into()).spawn(move || {
-        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // If nobody waits for the answer any more, it is of no use.
-        let _ = sender.send(found);
-        let _ = waker.wake();
-    })?;
-    Ok(receiver)
 }
 
 /// Hands over what tungstenite takes, and writes what the kernel takes.

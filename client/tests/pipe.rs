@@ -8,7 +8,8 @@ use std::process::{Child, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal};
-use support::{Board, Run, client, pipe, wait_until};
+use support::board::Board;
+use support::{Run, client, pipe, wait_until};
 
 fn run(code: i32, out: &str, err: &str) -> Run {
     Run { code: Some(code), out: out.into(), err: err.into() }

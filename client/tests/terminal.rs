@@ -6,8 +6,9 @@ mod support;
 use std::process::Command;
 
 use rustix::process::Signal;
+use support::board::Board;
 use support::pty::Pty;
-use support::{Board, client, wait_until};
+use support::{client, wait_until};
 
 const PASTE: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 
@@ -242,6 +243,8 @@ fn ctrl_z_and_back() {
         assert!(!pty.settings().contains("ICANON"), "{}", pty.settings());
         assert!(pty.marks_pastes());
         pty.types("\x15");
+        // Keys that are still on their way when the terminal changes its mode belong to nobody.
+        pty.expect_text("lobby> |");
     }
 }
 
