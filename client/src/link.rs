@@ -12,19 +12,17 @@
 //! * `read` queues the pong and the answer to a close; they leave with the next `read` or `flush`.
 
 pub mod address;
+mod dial;
 pub mod fault;
-mod resolve;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::TryRecvError;
 
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token, Waker};
+use mio::{Registry, Token, Waker};
 use protocol::time::{Millis, Span};
-
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::client::{ClientHandshake, generate_key};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
@@ -34,13 +32,9 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use self::address::Address;
+use self::dial::{Dial, Dialled};
 use self::fault::Fault;
-use self::resolve::Answer;
 
-/// How long the name service may take.
-const RESOLVE: Span = Span::secs(10);
-/// How long one address may take to accept: then the next one is tried.
-const CONNECT: Span = Span::secs(5);
 /// How long the handshake may take.
 const HANDSHAKE: Span = Span::secs(5);
 /// How long a connection may be silent. The server pings every 30 s, so two pings were lost.
@@ -86,13 +80,9 @@ pub enum Heard {
 pub struct Link {
     address: Address,
     options: Options,
-    registry: Registry,
-    token: Token,
     state: State,
-    /// Addresses that are yet to be tried.
-    addresses: VecDeque<SocketAddr>,
-    /// Why the first address failed: what comes first is what the person meant.
-    failed: Option<Fault>,
+    /// How the end came about, once it has begun.
+    ending: Option<Fault>,
     /// Messages that tungstenite has not taken yet.
     queue: VecDeque<Message>,
     /// When the present state has lasted too long.
@@ -101,14 +91,12 @@ pub struct Link {
 
 #[derive(Debug)]
 enum State {
-    Resolving(Answer),
-    /// The name is known, the next address is to be tried.
-    Choosing,
-    Connecting(TcpStream, SocketAddr),
+    Dialling(Box<Dial>),
     Shaking(Box<MidHandshake<ClientHandshake<TcpStream>>>),
     Open(Box<WebSocket<TcpStream>>),
     /// We have said goodbye and wait for the server to end the connection.
     Closing(Box<WebSocket<TcpStream>>),
+    /// It is over; nobody has been told yet if there is an ending.
     Over,
 }
 
@@ -125,18 +113,10 @@ impl Link {
         token: Token,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
-        let answer = resolve::start(&address, waker)?;
-        Ok(Self {
-            address,
-            options,
-            registry: registry.try_clone()?,
-            token,
-            state: State::Resolving(answer),
-            addresses: VecDeque::new(),
-            failed: None,
-            queue: VecDeque::new(),
-            deadline: Some(now.plus(RESOLVE)),
-        })
+        let dial = Dial::start(now, &address, registry, token, waker)?;
+        let deadline = Some(dial.deadline());
+        let state = State::Dialling(Box::new(dial));
+        Ok(Self { address, options, state, ending: None, queue: VecDeque::new(), deadline })
     }
 
     /// When [`Link::drive`] has to be called even if nothing happens.
@@ -164,7 +144,10 @@ impl Link {
     /// Ends the connection in good order (RFC 6455 section 7.1.1): what was sent still leaves, and
     /// [`Heard::Lost`] follows within a second.
     pub fn close(&mut self, now: Millis, code: u16) {
-        self.failed = Some(Fault::Closed { code, reason: String::new() });
+        if self.is_over() {
+            return;
+        }
+        self.ending = Some(Fault::Closed { code, reason: String::new() });
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Open(mut socket) => {
                 pump(&mut socket, &mut self.queue);
@@ -174,11 +157,10 @@ impl Link {
                 State::Closing(socket)
             }
             closing @ State::Closing(_) => closing,
-            State::Over => State::Over,
-            // Nobody is there yet to say goodbye to. With no address left, the next step ends it.
-            State::Resolving(_) | State::Choosing | State::Connecting(..) | State::Shaking(_) => {
-                self.addresses.clear();
-                State::Choosing
+            // Nobody is there yet to say goodbye to: the next step ends it, and is due now.
+            State::Dialling(_) | State::Shaking(_) | State::Over => {
+                self.deadline = Some(now);
+                State::Over
             }
         };
     }
@@ -189,98 +171,53 @@ impl Link {
         loop {
             let state = std::mem::replace(&mut self.state, State::Over);
             let (next, verdict) = match state {
-                State::Resolving(answer) => self.resolving(answer),
-                State::Choosing => self.choosing(now),
-                State::Connecting(stream, to) => self.connecting(now, stream, to),
+                State::Dialling(dial) => self.dialling(now, dial),
                 State::Shaking(handshake) => self.shaking(now, *handshake, heard),
                 State::Open(socket) => self.talking(now, socket, heard),
                 State::Closing(socket) => self.closing(socket),
-                State::Over => return false,
+                State::Over => (State::Over, Verdict::Wait),
             };
             self.state = next;
-            match verdict {
-                Verdict::GoOn => {}
+            let fault = match verdict {
+                Verdict::GoOn => continue,
                 Verdict::More => return true,
-                Verdict::Wait if self.deadline.is_none_or(|deadline| now < deadline) => return false,
-                Verdict::Wait => match self.too_late() {
-                    Some(fault) => return self.finish(fault, heard),
-                    None => self.state = State::Choosing,
-                },
-                Verdict::Lost(fault) => return self.finish(fault, heard),
+                Verdict::Lost(fault) => Some(fault),
+                Verdict::Wait => self.too_late(now),
+            };
+            if let Some(fault) = fault {
+                self.state = State::Over;
+                self.deadline = None;
+                heard.push(Heard::Lost(fault));
             }
+            return false;
         }
     }
 
-    fn finish(&mut self, fault: Fault, heard: &mut Vec<Heard>) -> bool {
-        self.state = State::Over;
-        self.deadline = None;
-        heard.push(Heard::Lost(fault));
-        false
-    }
-
-    /// What it means that the present state has lasted too long; `None` if there is another address to try.
-    fn too_late(&mut self) -> Option<Fault> {
-        let address = self.address.to_string();
+    /// What it means that the present state has lasted too long, if it has.
+    fn too_late(&mut self, now: Millis) -> Option<Fault> {
+        let is_late = self.deadline.is_some_and(|deadline| now >= deadline);
         match &self.state {
-            State::Resolving(_) => Some(Fault::UnknownHost { host: self.address.host.clone() }),
-            State::Connecting(_, to) => {
-                self.failed.get_or_insert(Fault::NoAnswer { address: to.to_string() });
-                None
-            }
-            State::Shaking(_) => Some(Fault::Mute { address }),
-            State::Open(_) => Some(Fault::Silent),
-            State::Choosing | State::Closing(_) | State::Over => self.failed.take().or(Some(Fault::Vanished)),
+            State::Over => self.ending.take(),
+            State::Shaking(_) if is_late => Some(Fault::Mute { address: self.address.to_string() }),
+            State::Open(_) if is_late => Some(Fault::Silent),
+            State::Closing(_) if is_late => self.ending.take(),
+            // Dialling keeps its own time.
+            _ => None,
         }
     }
 
-    fn resolving(&mut self, answer: Answer) -> (State, Verdict) {
-        match answer.try_recv() {
-            Ok(Ok(addresses)) if !addresses.is_empty() => {
-                self.addresses = addresses.into();
-                (State::Choosing, Verdict::GoOn)
-            }
-            Err(TryRecvError::Empty) => (State::Resolving(answer), Verdict::Wait),
-            Ok(_) | Err(TryRecvError::Disconnected) => {
-                (State::Over, Verdict::Lost(Fault::UnknownHost { host: self.address.host.clone() }))
+    fn dialling(&mut self, now: Millis, mut dial: Box<Dial>) -> (State, Verdict) {
+        match dial.drive(now) {
+            Dialled::Connected(stream, to) => self.greet(now, stream, to),
+            Dialled::Failed(fault) => (State::Over, Verdict::Lost(fault)),
+            Dialled::Wait => {
+                self.deadline = Some(dial.deadline());
+                (State::Dialling(dial), Verdict::Wait)
             }
         }
     }
 
-    fn choosing(&mut self, now: Millis) -> (State, Verdict) {
-        let Some(to) = self.addresses.pop_front() else {
-            let fault = self.failed.take().unwrap_or(Fault::Vanished);
-            return (State::Over, Verdict::Lost(fault));
-        };
-        let connecting = TcpStream::connect(to).and_then(|mut stream| {
-            self.registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
-            Ok(stream)
-        });
-        match connecting {
-            Ok(stream) => {
-                self.deadline = Some(now.plus(CONNECT));
-                (State::Connecting(stream, to), Verdict::Wait)
-            }
-            Err(error) => self.next_address(to, &error),
-        }
-    }
-
-    fn next_address(&mut self, to: SocketAddr, error: &io::Error) -> (State, Verdict) {
-        let address = to.to_string();
-        self.failed.get_or_insert(match error.kind() {
-            io::ErrorKind::ConnectionRefused => Fault::Refused { address },
-            io::ErrorKind::TimedOut => Fault::NoAnswer { address },
-            _ => Fault::Unreachable { address, why: plain_words(error) },
-        });
-        (State::Choosing, Verdict::GoOn)
-    }
-
-    fn connecting(&mut self, now: Millis, stream: TcpStream, to: SocketAddr) -> (State, Verdict) {
-        // An event may be an old one: only a peer's address proves that it is connected.
-        match stream.take_error().unwrap_or_else(Some) {
-            Some(error) => return self.next_address(to, &error),
-            None if stream.peer_addr().is_err() => return (State::Connecting(stream, to), Verdict::Wait),
-            None => {}
-        }
+    fn greet(&mut self, now: Millis, stream: TcpStream, to: SocketAddr) -> (State, Verdict) {
         // Lines are small and people wait for them: no waiting for more to send.
         let _ = stream.set_nodelay(true);
         self.deadline = Some(now.plus(HANDSHAKE));
@@ -370,7 +307,7 @@ impl Link {
                             if socket.flush().is_ok() {
                                 return (State::Over, Verdict::Lost(fault));
                             }
-                            self.failed = Some(fault);
+                            self.ending = Some(fault);
                             self.deadline = Some(now.plus(CLOSE));
                             return (State::Closing(socket), Verdict::GoOn);
                         }
@@ -396,7 +333,7 @@ impl Link {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return (State::Closing(socket), Verdict::Wait);
                 }
-                Err(_) => return (State::Over, Verdict::Lost(self.failed.take().unwrap_or(Fault::Vanished))),
+                Err(_) => return (State::Over, Verdict::Lost(self.ending.take().unwrap_or(Fault::Vanished))),
             }
         }
         (State::Closing(socket), Verdict::More)
@@ -447,10 +384,4 @@ fn talk_fault(error: Error) -> Fault {
         Error::Utf8(_) => Fault::Broken { why: "text that is not UTF-8".into() },
         error => Fault::Broken { why: error.to_string() },
     }
-}
-
-/// What the system says, without its number.
-fn plain_words(error: &io::Error) -> String {
-    let words = error.to_string();
-    words.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -199,6 +200,19 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
         // The line is gone, the shell's prompt begins where it began.
         assert!(pty.screen().ends_with("nobody else is here\n|"), "{}", pty.screen());
     }
+}
+
+#[test]
+fn one_can_leave_while_it_connects() {
+    // Takes connections and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = mute.local_addr().expect("an address").to_string();
+    let mut command = client();
+    command.args(["--server", &address]);
+    let mut pty = Pty::start(command, 12, 50);
+    pty.expect_text("lobby (offline)> |");
+    pty.types("\x03");
+    assert_eq!(pty.end().code(), Some(0));
 }
 
 #[test]
