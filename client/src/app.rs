@@ -45,28 +45,22 @@ trait Face {
     fn heard(&mut self, text: &str);
     /// There is news.
     fn news(&mut self, news: &News, model: &Model);
-    /// Shows how things stand now. Returns how it ended, once it has ended and everything is written.
-    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<End>>;
+    /// Shows how things stand now. Returns what went wrong, once it has ended and everything is written.
+    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<Faults>>;
     /// When the face is due even if nothing happens.
     fn deadline(&self) -> Option<Millis>;
     /// Whether so much waits to be written that nothing more should be heard for now.
     fn is_full(&self) -> bool;
 }
 
-/// How it ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct End {
-    /// Whether all went as it was wanted.
-    pub well: bool,
-    /// What is to be said about it, on stderr.
-    pub words: Vec<String>,
-}
+/// What did not go as it was wanted, in sentences for stderr; empty if all did.
+pub type Faults = Vec<String>;
 
 /// Talks with a person, at the terminal.
 ///
 /// # Errors
 /// If there is no terminal, or the system has no more descriptors.
-pub fn talk(address: Address, settings: Settings, style: Style) -> io::Result<End> {
+pub fn talk(address: Address, settings: Settings, style: Style) -> io::Result<Faults> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let person = Person::new(poll.registry(), style)?;
@@ -85,7 +79,7 @@ pub fn pipe(
     options: Options,
     reads: bool,
     name: &str,
-) -> io::Result<End> {
+) -> io::Result<Faults> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let program = Program::new(poll.registry(), &waker, options, reads, name)?;
@@ -93,15 +87,16 @@ pub fn pipe(
     run(poll, Chat::new(address, settings, &waker), program, signals)
 }
 
-fn run(mut poll: Poll, mut chat: Chat, mut face: impl Face, mut signals: Signals) -> io::Result<End> {
+fn run(mut poll: Poll, mut chat: Chat, mut face: impl Face, mut signals: Signals) -> io::Result<Faults> {
     let clock = Clock::start();
     let mut events = Events::with_capacity(16);
     let registry = poll.registry().try_clone()?;
     chat.update(clock.now(), Msg::Start, &mut face);
-    let mut more = true;
+    // Whether there was more than the last turn took: typed, or to be heard. The poll tells of each only once.
+    let (mut typed, mut told) = (true, true);
     loop {
         let hears = !face.is_full() || chat.is_ending();
-        let hurry = more || (hears && chat.has_work());
+        let hurry = typed || (hears && (told || chat.has_work()));
         let timeout = if hurry { Some(Duration::ZERO) } else { until(clock.now(), due(&chat, &face, hears)) };
         match poll.poll(&mut events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -117,13 +112,11 @@ fn run(mut poll: Poll, mut chat: Chat, mut face: impl Face, mut signals: Signals
             }
             face.signal(signal)?;
         }
-        more = face.read(now, &mut chat)?;
-        if hears {
-            more |= chat.drive(now, &registry, &mut face);
-        }
+        typed = face.read(now, &mut chat)?;
+        told = !hears || chat.drive(now, &registry, &mut face);
         chat.update(now, Msg::Tick, &mut face);
-        if let Some(end) = face.show(now, &mut chat)? {
-            return Ok(end);
+        if let Some(faults) = face.show(now, &mut chat)? {
+            return Ok(faults);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use client::app::{self, End};
+use client::app;
 use client::args::{self, Config, ROOM, Wish};
 use client::model::{self, Settings};
 use client::pipe::Options;
@@ -64,12 +64,9 @@ fn run(config: Config, program: &str) -> ExitCode {
         app::pipe(address, settings, Options { json, follow, timeout }, !(follow && reads_terminal), program)
     };
     match ended {
-        Ok(End { well: true, words }) => {
-            complain(program, &words);
-            ExitCode::SUCCESS
-        }
-        Ok(End { well: false, words }) => fail(program, &words, COULD_NOT),
-        Err(error) => fail(program, &[error.to_string()], COULD_NOT),
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => fail(program, &faults, COULD_NOT),
+        Err(error) => fail(program, &[format!("cannot go on: {error}")], COULD_NOT),
     }
 }
 
@@ -114,14 +111,10 @@ fn style(config: &Config) -> Style {
     if config.plain || colourless { Style::None } else { Style::Faint }
 }
 
-fn fail(program: &str, words: &[String], code: u8) -> ExitCode {
-    complain(program, words);
-    ExitCode::from(code)
-}
-
-fn complain(program: &str, words: &[String]) {
-    for sentence in words {
+fn fail(program: &str, faults: &[String], code: u8) -> ExitCode {
+    for fault in faults {
         // If nobody reads stderr, nobody can be told.
-        let _ = writeln!(io::stderr(), "{program}: {}", harmless::line(sentence));
+        let _ = writeln!(io::stderr(), "{program}: {}", harmless::line(fault));
     }
+    ExitCode::from(code)
 }

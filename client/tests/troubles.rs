@@ -172,6 +172,25 @@ fn the_server_does_not_let_us_into_the_room() {
 }
 
 #[test]
+fn what_was_typed_for_a_room_that_does_not_let_us_in_is_shown_again() {
+    let server = Server::listen();
+    let mut terminal = Terminal::start(server.address, &["lobby", "ops", "--nick", "alice"]);
+    let mut peer = server.accept();
+    peer.greets("alice");
+    peer.lets_in("lobby", &["alice"], 0);
+    let join = peer.hears("join");
+    terminal.ends_with(&["* now in lobby: nobody else is here", "lobby> |"]);
+    terminal.types("\x1b2fire\rx"); // Alt-2
+    terminal.ends_with(&["* now in ops", "ops (1 waiting)> x|"]);
+    peer.refuses(&join, "too_many_rooms", "you are in 32 rooms");
+    terminal.ends_with(&[
+        "! [ops] not sent: you are in 32 rooms: fire",
+        "! ops did not let you in: you are in 32 rooms",
+        "lobby> x|",
+    ]);
+}
+
+#[test]
 fn against_the_rules() {
     let server = Server::listen();
     let play = || {

@@ -10,7 +10,7 @@ use rustix::process::Signal as Number;
 
 use super::chat::Chat;
 use super::signals::Signal;
-use super::{End, FACE, Face};
+use super::{FACE, Face, Faults};
 use crate::model::Model;
 use crate::model::news::{Msg, News, Stop};
 use crate::plain::{Act, Plain, Style};
@@ -135,7 +135,7 @@ impl Face for Person {
         self.plain.news(news, model);
     }
 
-    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<End>> {
+    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<Faults>> {
         match chat.stopped() {
             None => self.plain.refresh(now, chat.model()),
             Some(_) => self.plain.hide(),
@@ -143,7 +143,7 @@ impl Face for Person {
         self.terminal.write(self.plain.take_output().as_bytes());
         let Some(stop) = chat.stopped() else { return Ok(None) };
         self.terminal.leave();
-        Ok(Some(end(stop, chat.model().unconfirmed())))
+        Ok(Some(faults(stop, chat.model().unconfirmed())))
     }
 
     fn deadline(&self) -> Option<Millis> {
@@ -155,13 +155,13 @@ impl Face for Person {
     }
 }
 
-fn end(stop: &Stop, unconfirmed: usize) -> End {
-    let mut words = Vec::new();
+fn faults(stop: &Stop, unconfirmed: usize) -> Faults {
+    let mut faults = Faults::new();
     if let Stop::Failed(sentence) = stop {
-        words.push(sentence.clone());
+        faults.push(sentence.clone());
     }
     if unconfirmed > 0 {
-        words.push(format!("{unconfirmed} of your lines not confirmed by the server"));
+        faults.push(format!("{unconfirmed} of your lines not confirmed by the server"));
     }
-    End { well: words.is_empty(), words }
+    faults
 }

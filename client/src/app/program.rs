@@ -12,7 +12,7 @@ use protocol::time::Millis;
 
 use super::chat::Chat;
 use super::signals::Signal;
-use super::{End, FACE, Face};
+use super::{FACE, Face, Faults};
 use crate::model::Model;
 use crate::model::news::{Msg, News, Stop};
 use crate::pipe::lines::{self, Line};
@@ -36,7 +36,8 @@ pub(super) struct Program {
     leaving: bool,
     /// Somebody has stopped us: they do not want to wait for a slow reader.
     hasty: bool,
-    end: Option<End>,
+    /// How it ended, if it has.
+    end: Option<Faults>,
 }
 
 impl Program {
@@ -124,7 +125,7 @@ impl Face for Program {
         self.say(words);
     }
 
-    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<End>> {
+    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<Faults>> {
         self.output
             .drive()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot write the output: {error}")))?;
@@ -134,13 +135,12 @@ impl Face for Program {
                 Standing::GoOn => {}
                 Standing::Done => self.leave(now, chat),
                 Standing::TimeUp | Standing::ShutOut => {
-                    let words = self.pipe.last_words(chat.model().unconfirmed(), true);
-                    self.end = Some(End { well: false, words });
+                    self.end = Some(self.pipe.last_words(chat.model().unconfirmed(), true));
                 }
             }
         }
         if let (None, Some(stop)) = (&self.end, chat.stopped()) {
-            self.end = Some(self.end(stop, chat.model().unconfirmed()));
+            self.end = Some(self.faults(stop, chat.model().unconfirmed()));
         }
         Ok(self.end.clone().filter(|_| self.hasty || self.output.is_idle()))
     }
@@ -160,15 +160,15 @@ impl Program {
         self.writes && self.output.is_closed()
     }
 
-    fn end(&self, stop: &Stop, unconfirmed: usize) -> End {
+    fn faults(&self, stop: &Stop, unconfirmed: usize) -> Faults {
+        let mut faults = Faults::new();
         if self.is_unread() {
-            return End { well: true, words: Vec::new() };
+            return faults;
         }
-        let mut words = Vec::new();
         if let Stop::Failed(sentence) = stop {
-            words.push(sentence.clone());
+            faults.push(sentence.clone());
         }
-        words.extend(self.pipe.last_words(unconfirmed, false));
-        End { well: words.is_empty(), words }
+        faults.extend(self.pipe.last_words(unconfirmed, false));
+        faults
     }
 }

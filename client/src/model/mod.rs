@@ -258,6 +258,13 @@ impl Model {
         for room in &mut self.rooms {
             room.inside = false;
         }
+        let rooms = &self.rooms;
+        for lost in self.outbox.take_elsewhere(|name| rooms.iter().any(|room| room.name == *name)) {
+            let (room, text) = (lost.room, lost.words.text());
+            let sentence =
+                format!("you have left {room}, and nobody knows whether this was still said there: {text}");
+            asks.push(Ask::Tell(News::Trouble(sentence)));
+        }
         if self.leaving.is_some() || was == Phase::HungUp {
             return asks.push(Ask::Stop(Stop::Left { unconfirmed: self.outbox.len() }));
         }
