@@ -145,7 +145,9 @@ impl Wanderer {
                 self.resets += 1;
                 self.position = None;
             }
-            "message" => self.message(epoch, event["seq"].as_u64().expect("a number"), (text("user"), text("text"))),
+            "message" => {
+                self.message(epoch, event["seq"].as_u64().expect("a number"), (text("user"), text("text")))
+            }
             "stored" => {
                 let (id, seq) = (text("id"), event["seq"].as_u64().expect("a number"));
                 self.duplicates += usize::from(event["dup"] == true);
@@ -217,7 +219,9 @@ impl Run {
         });
         let mut chance = Chance(self.seed);
         let mut people: Vec<Wanderer> = (0..self.readers + self.talkers)
-            .map(|n| Wanderer::new(format!("p{n}"), &mut chance, if n < self.readers { 0 } else { self.lines }))
+            .map(|n| {
+                Wanderer::new(format!("p{n}"), &mut chance, if n < self.readers { 0 } else { self.lines })
+            })
             .collect();
         let mut sunny = server.v1_in("sunny", ROOM);
         let last = self.entries();
@@ -299,7 +303,9 @@ fn who_was_away_too_long_has_a_gap_only_where_it_was_told_of_one() {
             assert_eq!(&log[seq], words, "{}: entry {seq}", person.nick);
         }
         // Somebody may have begun late. After that there is all, or a reset.
-        let has_all = log.range(person.log.keys().next().expect("it heard something")..).all(|(seq, _)| person.log.contains_key(seq));
+        let has_all = log
+            .range(person.log.keys().next().expect("it heard something")..)
+            .all(|(seq, _)| person.log.contains_key(seq));
         assert!(has_all || person.resets > 0, "{} has a gap and was not told", person.nick);
     }
     check_talkers(&run, &log, &people);

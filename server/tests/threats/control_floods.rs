@@ -32,7 +32,9 @@ fn a_million_pings_unread() {
         let end = loop {
             match mallory.frame() {
                 Ok(frame) if frame.opcode == PONG => pongs += 1,
-                Ok(frame) => code = (frame.opcode == CLOSE).then(|| crate::support::peer::code(&frame.payload)),
+                Ok(frame) => {
+                    code = (frame.opcode == CLOSE).then(|| crate::support::peer::code(&frame.payload))
+                }
                 Err(error) => break error,
             }
         };
@@ -110,7 +112,10 @@ fn floods_of_nothing_against_the_usual_limits() {
         .map(|(name, bytes)| {
             scope.spawn(move || {
                 let mut mallory = server.stranger();
-                mallory.stream.set_write_timeout(Some(std::time::Duration::from_millis(100))).expect("a timeout");
+                mallory
+                    .stream
+                    .set_write_timeout(Some(std::time::Duration::from_millis(100)))
+                    .expect("a timeout");
                 let piece = bytes.repeat(1000);
                 let mut sent = 0;
                 // A partial write leaves half a frame behind; what goes on is as good a flood.
@@ -136,7 +141,11 @@ fn floods_of_nothing_against_the_usual_limits() {
         over.store(true, Ordering::Relaxed);
         floods.into_iter().map(|flood| flood.join().expect("it only floods")).collect()
     });
-    println!("floods of nothing: {}; sent {sent:?}; {} KiB", pair.report(), server.peak().saturating_sub(base));
+    println!(
+        "floods of nothing: {}; sent {sent:?}; {} KiB",
+        pair.report(),
+        server.peak().saturating_sub(base)
+    );
     assert!(server.peak() < base + 2048, "{} KiB", server.peak().saturating_sub(base));
 }
 

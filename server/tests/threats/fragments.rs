@@ -70,7 +70,10 @@ fn tiny_fragments_add_up_to_one_message() {
     let mut mallory = server.stranger();
     mallory.send(&frame(0x01, b"x")).expect("it reads");
     let sent = pour(&mut mallory, &frame(0x00, b"x"), 131_000);
-    println!("{sent} fragments of one byte were taken from the sender; {} KiB", server.peak().saturating_sub(base));
+    println!(
+        "{sent} fragments of one byte were taken from the sender; {} KiB",
+        server.peak().saturating_sub(base)
+    );
     assert!([Some(1009), None].contains(&mallory.end().0));
     assert!(server.peak() < base + 1024, "{} KiB", server.peak().saturating_sub(base));
 

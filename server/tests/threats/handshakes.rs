@@ -33,7 +33,12 @@ fn every_clause_of_section_4_2_1() {
         ("6. Version 8", "Version: 13", "Version: 8", 426),
         ("6. Version 013", "Version: 13", "Version: 013", 426),
         ("6. Versions", "Version: 13", "Version: 13, 8", 426),
-        ("6. Version twice", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8", 400),
+        (
+            "6. Version twice",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8",
+            400,
+        ),
         ("8. Protocols", "Host: board", "Host: board\r\nSec-WebSocket-Protocol: a,, b", 101),
         ("8. no token", "Host: board", "Host: board\r\nSec-WebSocket-Protocol: a b", 400),
         ("9. Extensions", "Host: board", "Host: board\r\nSec-WebSocket-Extensions: permessage-deflate", 101),
@@ -47,9 +52,15 @@ fn every_clause_of_section_4_2_1() {
         assert_eq!(head.get(9..12), Some(status.to_string().as_str()), "{clause}: {head}");
         match status {
             101 => {
-                assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{clause}: {head}");
+                assert!(
+                    head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+                    "{clause}: {head}"
+                );
                 assert!(!head.contains("Sec-WebSocket-Extensions"), "no extension is spoken: {head}");
-                assert!(!head.contains("Sec-WebSocket-Protocol"), "an unknown protocol is not agreed to: {head}");
+                assert!(
+                    !head.contains("Sec-WebSocket-Protocol"),
+                    "an unknown protocol is not agreed to: {head}"
+                );
                 served += 1;
             }
             426 => assert!(head.contains("Sec-WebSocket-Version: 13\r\n"), "{clause}: {head}"),
@@ -74,14 +85,25 @@ fn odd_lists_of_extensions_and_protocols_are_only_words() {
         ("x".repeat(long), 101),
         ("\"".repeat(long), 400),
     ] {
-        let request =
-            upgrade_request("/ws").replacen("Host: board", &format!("Host: board\r\nSec-WebSocket-Protocol: {value}"), 1);
+        let request = upgrade_request("/ws").replacen(
+            "Host: board",
+            &format!("Host: board\r\nSec-WebSocket-Protocol: {value}"),
+            1,
+        );
         let answer = server.dial_with(request.as_bytes());
-        assert_eq!(answer.get(9..12), Some(status.to_string().as_str()), "{}: {answer}", &value[..10.min(value.len())]);
+        assert_eq!(
+            answer.get(9..12),
+            Some(status.to_string().as_str()),
+            "{}: {answer}",
+            &value[..10.min(value.len())]
+        );
         assert!(!answer.contains("Sec-WebSocket-Protocol"), "{answer}");
         // Extensions are not even looked at.
-        let request =
-            upgrade_request("/ws").replacen("Host: board", &format!("Host: board\r\nSec-WebSocket-Extensions: {value}"), 1);
+        let request = upgrade_request("/ws").replacen(
+            "Host: board",
+            &format!("Host: board\r\nSec-WebSocket-Extensions: {value}"),
+            1,
+        );
         assert_eq!(server.dial_with(request.as_bytes()).get(9..12), Some("101"));
     }
 }

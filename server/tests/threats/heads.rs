@@ -1,7 +1,7 @@
 //! Request heads that are too large, in one piece or many. The cost is bounded by the limit, not by what is sent.
 
-use std::io::Write;
 use protocol::limits::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
+use std::io::Write;
 
 use crate::support::honest::Pair;
 use crate::support::peer::upgrade;
@@ -61,7 +61,9 @@ fn two_thousand_headers_are_refused() {
 #[test]
 fn the_largest_head_byte_by_byte() {
     let server = Server::start(&[]);
-    for (length, status) in [(MAX_HEAD, "101 Switching Protocols"), (MAX_HEAD + 1, "431 Request Header Fields Too Large")] {
+    for (length, status) in
+        [(MAX_HEAD, "101 Switching Protocols"), (MAX_HEAD + 1, "431 Request Header Fields Too Large")]
+    {
         let mut peer = server.dial();
         for byte in head_of(length).as_bytes() {
             if peer.send(&[*byte]).is_err() {
@@ -117,7 +119,8 @@ fn a_head_is_followed_by_frames_only_when_it_was_good() {
     let words = crate::support::peer::frame(0x81, b"forged");
     for spoiled in [
         upgrade("/ws/lobby?nick=mallory", false).replace("Version: 13", "Version: 7"),
-        upgrade("/ws/lobby?nick=mallory", false).replace("Host: board", "Host: board\r\nOrigin: http://evil.example"),
+        upgrade("/ws/lobby?nick=mallory", false)
+            .replace("Host: board", "Host: board\r\nOrigin: http://evil.example"),
         upgrade("/elsewhere", false),
     ] {
         let mut bytes = spoiled.into_bytes();

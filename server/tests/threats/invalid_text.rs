@@ -12,11 +12,11 @@ fn it_ends_who_sent_it_and_reaches_nobody() {
     let mut rounds = 0;
     for bad in [
         b"\xff".as_slice(),
-        b"\xc0\xaf",         // '/' in two bytes
-        b"\xe0\x80\xaf",     // in three
-        b"\xed\xa0\x80",     // half of a surrogate pair
+        b"\xc0\xaf",                 // '/' in two bytes
+        b"\xe0\x80\xaf",             // in three
+        b"\xed\xa0\x80",             // half of a surrogate pair
         b"\xed\xa0\xbd\xed\xb8\x80", // a whole one
-        b"\xf4\x90\x80\x80", // behind the last character
+        b"\xf4\x90\x80\x80",         // behind the last character
         b"\xf8\x88\x80\x80\x80",
         b"\x80",
         b"\xc3\x28",

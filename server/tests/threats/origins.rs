@@ -5,7 +5,8 @@ use crate::support::{Server, upgrade_request};
 
 #[test]
 fn only_its_own_page_and_allowed_ones_may_connect() {
-    let server = Server::start(&["--allow-origin", "https://chat.example", "--allow-origin", "http://10.0.0.1:8080"]);
+    let server =
+        Server::start(&["--allow-origin", "https://chat.example", "--allow-origin", "http://10.0.0.1:8080"]);
     for (host, origin, may) in [
         // Its own page, by address or as localhost.
         ("localhost:7684", "http://localhost:7684", true),
@@ -56,9 +57,12 @@ fn only_its_own_page_and_allowed_ones_may_connect() {
 #[test]
 fn the_refusal_says_which_flag_allows_it() {
     let server = Server::start(&[]);
-    let answer =
-        server.raw(upgrade_request("/ws").replace("Host: board", "Host: board\r\nOrigin: https://chat.example"));
-    assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("--allow-origin"), "{answer}");
+    let answer = server
+        .raw(upgrade_request("/ws").replace("Host: board", "Host: board\r\nOrigin: https://chat.example"));
+    assert!(
+        answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("--allow-origin"),
+        "{answer}"
+    );
 }
 
 #[test]

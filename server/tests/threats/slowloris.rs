@@ -91,7 +91,12 @@ fn a_hundred_thousand_bad_first_messages_leave_nothing() {
     let firsts: Vec<Vec<u8>> = ["", "{", "null", r#"{"type":"hello"}"#, r#"{"type":"say","room":"kitchen"}"#]
         .iter()
         .map(|text| frame(0x81, text.as_bytes()))
-        .chain([b"\x81\x02hi".to_vec(), b"\xff\xff\xff".to_vec(), frame(0x82, b"\0\0"), frame(0x81, &[b'['; 9000])])
+        .chain([
+            b"\x81\x02hi".to_vec(),
+            b"\xff\xff\xff".to_vec(),
+            frame(0x82, b"\0\0"),
+            frame(0x81, &[b'['; 9000]),
+        ])
         .collect();
     let (connections, messages) = (crate::size(10_000, 1_000), 10);
     let mut answers = 0;
@@ -113,7 +118,10 @@ fn a_hundred_thousand_bad_first_messages_leave_nothing() {
     flood(connections / 10);
     let base = server.resident();
     flood(connections);
-    println!("{answers} connections of {messages} bad messages: {} KiB more", server.resident().saturating_sub(base));
+    println!(
+        "{answers} connections of {messages} bad messages: {} KiB more",
+        server.resident().saturating_sub(base)
+    );
     assert_eq!(answers, connections + connections / 10);
     assert!(server.resident() < base + 512, "{} KiB stay", server.resident().saturating_sub(base));
     pair.talk(10);

@@ -15,13 +15,23 @@ fn corpus() -> Vec<(&'static str, String)> {
     let mut add = |status, request: String| all.push((status, request));
 
     // A body where none belongs, or of a length that can be read in two ways.
-    for length in ["1", "43", "00043", "-1", "+0", "0x0", "0, 43", "0 43", "1e1", "", "a", "18446744073709551616"] {
+    for length in
+        ["1", "43", "00043", "-1", "+0", "0x0", "0, 43", "0 43", "1e1", "", "a", "18446744073709551616"]
+    {
         add("400", with(&format!("Content-Length: {length}")) + inner);
     }
     add("400", with("Content-Length: 0\r\nContent-Length: 43") + inner);
     add("400", with("Content-Length: 43\r\nContent-Length: 43") + inner);
     add("405", post(&format!("Content-Length: {}\r\n", inner.len())) + inner);
-    for coding in ["chunked", "identity", "gzip, chunked", "xchunked", " chunked", "chunked\r\nTransfer-Encoding: x", ""] {
+    for coding in [
+        "chunked",
+        "identity",
+        "gzip, chunked",
+        "xchunked",
+        " chunked",
+        "chunked\r\nTransfer-Encoding: x",
+        "",
+    ] {
         add("400", with(&format!("Transfer-Encoding: {coding}")) + "0\r\n\r\n" + inner);
     }
     add("400", with("Content-Length: 0\r\nTransfer-Encoding: chunked") + inner);
@@ -90,7 +100,10 @@ fn whatever_can_be_understood_in_two_ways_is_refused() {
     let corpus = corpus();
     for (status, request) in &corpus {
         let answer = server.raw(request);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status} for {request:?}\ngot {answer:?}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{status} for {request:?}\ngot {answer:?}"
+        );
         assert_eq!(answer.matches("\r\n\r\n").count(), 1, "one answer for {request:?}\ngot {answer:?}");
     }
     println!("{} requests that smuggle", corpus.len());
