@@ -1,136 +1,362 @@
-//! The loop: joins the chat, a face (for a person or a program) and the signals. Must not know what is said, or how it
-//! is shown.
+//! The loop: the only place where link, model, face, terminal, signals and the clock meet. Must not know what a frame,
+//! a key or a chat message is.
 //!
-//! Each turn does whatever can be done without waiting, in the same order, whatever the poll has told: signals, input,
-//! link and timers, output. So no edge can be missed, and nobody has to ask who is ready.
+//! One turn, always in this order: wait, signals, input (keys or lines), timers, link, output. Whatever the model asks
+//! is carried out at once. A face that cannot get rid of its output *chokes*: then the link is not read, the server
+//! feels it, and catches us up later from its log.
 
-mod chat;
-mod person;
-mod program;
-mod signals;
+mod face;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
+use protocol::chat::id::SessionKey;
+use protocol::chat::name::RoomName;
+use protocol::limits::DEFAULT_LAST;
 use protocol::time::{Millis, Span};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook_mio::v1_0::Signals;
 
-use self::chat::Chat;
-use self::person::Person;
-use self::program::Program;
-use self::signals::{Signal, Signals};
-use crate::clock::Clock;
+use self::face::{Face, Wanted};
+use crate::args::{Config, ROOM};
 use crate::link::address::Address;
-use crate::model::news::{Msg, News};
-use crate::model::{Model, Settings};
-use crate::pipe::Options;
-use crate::plain::Style;
+use crate::link::fault::{Fault, Retry};
+use crate::link::{Heard, Link, Options};
+use crate::login;
+use crate::model::news::{Again, Ask, Loss, Msg, Stop};
+use crate::model::{Model, Settings, Wish};
 
-const LINK: Token = Token(0);
-const WAKE: Token = Token(1);
-const SIGNALS: Token = Token(2);
-/// What the face watches: the terminal, or the output.
+const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const LINK: Token = Token(2);
+/// The terminal, or the output of a pipe.
 const FACE: Token = Token(3);
 
-/// Whoever uses the chat.
-trait Face {
-    /// A signal came. What it means to the chat is done already.
-    fn signal(&mut self, signal: Signal) -> io::Result<()>;
-    /// The other end of what [`FACE`] stands for is gone.
-    fn hung_up(&mut self);
-    /// Takes what is put in. Returns true if there was more than one turn may take.
-    fn read(&mut self, now: Millis, chat: &mut Chat) -> io::Result<bool>;
-    /// The server said this, word for word; the model has yet to see it.
-    fn heard(&mut self, text: &str);
-    /// There is news.
-    fn news(&mut self, news: &News, model: &Model);
-    /// Shows how things stand now. Returns what went wrong, once it has ended and everything is written.
-    fn show(&mut self, now: Millis, chat: &mut Chat) -> io::Result<Option<Faults>>;
-    /// When the face is due even if nothing happens.
-    fn deadline(&self) -> Option<Millis>;
-    /// Whether so much waits to be written that nothing more should be heard for now.
-    fn is_full(&self) -> bool;
+/// How it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What there is to say about it, on stderr. Not harmless yet.
+    pub words: Vec<String>,
+    /// For the shell.
+    pub code: u8,
 }
 
-/// What did not go as it was wanted, in sentences for stderr; empty if all did.
-pub type Faults = Vec<String>;
+/// Done.
+const DONE: u8 = 0;
+/// It could not be done.
+const COULD_NOT: u8 = 1;
+/// Wrong usage, or it cannot start.
+const CANNOT_START: u8 = 2;
 
-/// Talks with a person, at the terminal.
-///
-/// # Errors
-/// If there is no terminal, or the system has no more descriptors.
-pub fn talk(address: Address, settings: Settings, style: Style) -> io::Result<Faults> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-    let person = Person::new(poll.registry(), style)?;
-    let signals = Signals::of_a_person(poll.registry())?;
-    run(poll, Chat::new(address, settings, &waker), person, signals)
-}
-
-/// Talks with a program: lines come from stdin if `reads`, and messages go to stdout. `name` is what stands before a
-/// complaint.
-///
-/// # Errors
-/// If the output cannot be written, or the system has no more descriptors or threads.
-pub fn pipe(
-    address: Address,
-    settings: Settings,
-    options: Options,
-    reads: bool,
-    name: &str,
-) -> io::Result<Faults> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-    let program = Program::new(poll.registry(), &waker, options, reads, name)?;
-    let signals = Signals::of_a_program(poll.registry())?;
-    run(poll, Chat::new(address, settings, &waker), program, signals)
-}
-
-fn run(mut poll: Poll, mut chat: Chat, mut face: impl Face, mut signals: Signals) -> io::Result<Faults> {
-    let clock = Clock::start();
-    let mut events = Events::with_capacity(16);
-    let registry = poll.registry().try_clone()?;
-    chat.update(clock.now(), Msg::Start, &mut face);
-    // Whether there was more than the last turn took: typed, or to be heard. The poll tells of each only once.
-    let (mut typed, mut told) = (true, true);
-    loop {
-        let hears = !face.is_full() || chat.is_ending();
-        let hurry = typed || (hears && (told || chat.has_work()));
-        let timeout = if hurry { Some(Duration::ZERO) } else { until(clock.now(), due(&chat, &face, hears)) };
-        match poll.poll(&mut events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => result?,
-        }
-        if events.iter().any(|event| event.token() == FACE && (event.is_error() || event.is_write_closed())) {
-            face.hung_up();
-        }
-        let now = clock.now();
-        for signal in signals.pending() {
-            if signal == Signal::Stop {
-                chat.update(now, Msg::Leave, &mut face);
-            }
-            face.signal(signal)?;
-        }
-        typed = face.read(now, &mut chat)?;
-        told = !hears || chat.drive(now, &registry, &mut face);
-        chat.update(now, Msg::Tick, &mut face);
-        if let Some(faults) = face.show(now, &mut chat)? {
-            return Ok(faults);
-        }
+impl Outcome {
+    /// It cannot start.
+    #[must_use]
+    pub fn cannot_start(why: impl Into<String>) -> Self {
+        Self { words: vec![why.into()], code: CANNOT_START }
     }
 }
 
-/// When the next turn is due even if nothing happens.
-fn due(chat: &Chat, face: &impl Face, hears: bool) -> Option<Millis> {
-    // A link that is not driven cannot meet its deadline.
-    let link = chat.link_deadline().filter(|_| hears);
-    [chat.model().deadline(), link, face.deadline()].into_iter().flatten().min()
+/// Runs the client until it ends.
+#[must_use]
+pub fn run(config: &Config, program: &str) -> Outcome {
+    let wanted = Wanted::of(config);
+    let settings = match settings(config, wanted) {
+        Ok(settings) => settings,
+        Err(outcome) => return outcome,
+    };
+    match App::start(config, program, wanted, Model::new(settings)).and_then(App::run) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::cannot_start(error.to_string()),
+    }
 }
 
-fn until(now: Millis, due: Option<Millis>) -> Option<Duration> {
-    due.map(|due| {
-        let Span(millis) = due.since(now);
-        Duration::from_millis(millis)
+fn settings(config: &Config, wanted: Wanted) -> Result<Settings, Outcome> {
+    let mut rooms = config.rooms.clone();
+    let piped = wanted == Wanted::Pipe;
+    match rooms.len() {
+        1 => {}
+        count if piped => {
+            let sentence = format!(
+                "lines that are piped in, and --follow and --json, need exactly one room, not {count}"
+            );
+            return Err(Outcome::cannot_start(sentence));
+        }
+        0 => rooms.extend(RoomName::new(ROOM)),
+        _ => {}
+    }
+    let mut secret = [0; 16];
+    let mut seed = [0; 32];
+    if getrandom::fill(&mut secret).and_then(|()| getrandom::fill(&mut seed)).is_err() {
+        return Err(Outcome::cannot_start("the system gives no random numbers"));
+    }
+    let mut words =
+        seed.chunks_exact(8).map(|word| word.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    let wish = match (&config.nick, login::nick()) {
+        (Some(nick), _) => Wish::Exactly(nick.clone()),
+        (None, Some(nick)) => Wish::Like(nick),
+        (None, None) => Wish::Guest,
+    };
+    Ok(Settings {
+        wish,
+        rooms,
+        last: if piped { 0 } else { DEFAULT_LAST },
+        patient: piped,
+        session: SessionKey(secret),
+        seed: std::array::from_fn(|_| words.next().unwrap_or_default()),
     })
+}
+
+struct App {
+    poll: Poll,
+    waker: Arc<Waker>,
+    signals: Signals,
+    clock: Clock,
+    server: Address,
+    link: Option<Link>,
+    /// The link has more to read than one turn may take.
+    more: bool,
+    model: Model,
+    face: Face,
+    stop: Option<Stop>,
+    /// The end has begun: the face is not asked any more whether it wants to.
+    ending: bool,
+    /// How often a signal has asked us to end.
+    signalled: u32,
+}
+
+impl App {
+    fn start(config: &Config, program: &str, wanted: Wanted, model: Model) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let mut signals = Signals::new(signals_for(wanted))?;
+        poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
+        let face = Face::open(config, program, wanted, poll.registry(), FACE, &waker)?;
+        let (clock, server) = (Clock(Instant::now()), config.server.clone());
+        let (link, stop) = (None, None);
+        Ok(Self {
+            poll,
+            waker,
+            signals,
+            clock,
+            server,
+            link,
+            more: false,
+            model,
+            face,
+            stop,
+            ending: false,
+            signalled: 0,
+        })
+    }
+
+    fn run(mut self) -> io::Result<Outcome> {
+        let mut events = Events::with_capacity(16);
+        self.tell_model(Msg::Start);
+        while !self.turn() {
+            match self.poll.poll(&mut events, self.timeout()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            for event in &events {
+                if event.token() == FACE {
+                    self.face.ready(event.is_error());
+                }
+            }
+        }
+        Ok(self.outcome())
+    }
+
+    /// One turn after something has happened; true if it was the last.
+    fn turn(&mut self) -> bool {
+        self.take_signals();
+        if self.stop.is_none() {
+            self.take_input();
+            let now = self.clock.now();
+            if self.model.deadline().is_some_and(|deadline| now >= deadline) {
+                self.tell_model(Msg::Tick);
+            }
+            self.drive_link();
+        }
+        self.face.finish_turn(self.clock.now(), &self.model);
+        if !self.ending && self.stop.is_none() && self.face.wants_to_end(self.clock.now(), &self.model) {
+            self.end();
+        }
+        self.signalled > 2 || (self.stop.is_some() && self.face.is_idle())
+    }
+
+    fn take_signals(&mut self) {
+        let pending: Vec<i32> = self.signals.pending().collect();
+        for signal in pending {
+            match signal {
+                SIGWINCH => self.face.resized(),
+                SIGCONT => self.face.resume(),
+                SIGTSTP => self.face.suspend(),
+                _ => {
+                    self.signalled += 1;
+                    self.ending = true;
+                    self.tell_model(Msg::Leave);
+                }
+            }
+        }
+    }
+
+    /// Keys or lines; one at a time, since each may change what the next one means.
+    fn take_input(&mut self) {
+        self.face.read(self.clock.now());
+        while let Some(input) = self.face.next(&self.model) {
+            match input {
+                face::Input::Line(line) => {
+                    if let Some(request) = self.face.understand(&line) {
+                        self.tell_model(request);
+                    }
+                }
+                face::Input::Message(message) => self.tell_model(message),
+            }
+        }
+    }
+
+    fn drive_link(&mut self) {
+        self.more = false;
+        let mut heard = Vec::new();
+        while !self.more && !self.face.is_choked() {
+            let Some(link) = &mut self.link else { return };
+            self.more = link.drive(self.clock.now(), &mut heard);
+            if heard.is_empty() {
+                return;
+            }
+            for heard in heard.drain(..) {
+                self.take_heard(heard);
+            }
+        }
+    }
+
+    fn take_heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Open => self.tell_model(Msg::Opened),
+            Heard::Text(text) => {
+                self.face.heard(&text);
+                self.tell_model(Msg::Heard(&text));
+            }
+            Heard::Binary(_) => {
+                let fault = Fault::Broken { why: "a binary message".into() };
+                self.link = None;
+                self.tell_model(Msg::Lost(loss(&fault)));
+            }
+            Heard::Lost(fault) => {
+                self.link = None;
+                self.tell_model(Msg::Lost(loss(&fault)));
+            }
+        }
+    }
+
+    fn tell_model(&mut self, message: Msg<'_>) {
+        let asks = self.model.update(self.clock.now(), message);
+        for ask in asks {
+            match ask {
+                Ask::Connect => self.connect(),
+                Ask::Send(text) => {
+                    if let Some(link) = &mut self.link {
+                        link.send_text(text);
+                    }
+                }
+                Ask::HangUp => match &mut self.link {
+                    // RFC 6455 section 7.4.1: done what it was for.
+                    Some(link) => link.close(self.clock.now(), 1000),
+                    None => self.finish(Stop::Left { unconfirmed: self.model.unconfirmed() }),
+                },
+                Ask::Drop => self.link = None,
+                Ask::Tell(news) => self.face.news(&news, &self.model),
+                Ask::Stop(stop) => self.finish(stop),
+            }
+        }
+    }
+
+    fn connect(&mut self) {
+        // The old one goes first: it has the same token.
+        self.link = None;
+        let (now, registry) = (self.clock.now(), self.poll.registry());
+        match Link::open(now, self.server.clone(), Options::default(), registry, LINK, &self.waker) {
+            Ok(link) => self.link = Some(link),
+            Err(error) => {
+                let loss = Loss { why: format!("cannot open a connection: {error}"), again: Again::Soon };
+                self.tell_model(Msg::Lost(loss));
+            }
+        }
+    }
+
+    /// The face wants to end; a polite end takes the model and the link, an impatient one does not wait for them.
+    fn end(&mut self) {
+        self.ending = true;
+        match self.face.gave_up() {
+            true => self.finish(Stop::Left { unconfirmed: self.model.unconfirmed() }),
+            false => self.tell_model(Msg::Leave),
+        }
+    }
+
+    /// Nothing more is heard or said; what is still to be written is written.
+    fn finish(&mut self, stop: Stop) {
+        self.link = None;
+        self.more = false;
+        self.stop = Some(stop);
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.more && !self.face.is_choked() {
+            return Some(Duration::ZERO);
+        }
+        // While the face is choked the link cannot be judged: it may well have said something.
+        let link = self.link.as_ref().filter(|_| !self.face.is_choked()).and_then(Link::deadline);
+        let face = if self.ending { None } else { self.face.deadline() };
+        let deadlines = [link, self.model.deadline(), face];
+        let next = deadlines.into_iter().flatten().min()?;
+        Some(Duration::from_millis(next.since(self.clock.now()).0))
+    }
+
+    fn outcome(self) -> Outcome {
+        let unconfirmed = self.model.unconfirmed();
+        let mut words = self.face.close(unconfirmed);
+        let failed = match self.stop {
+            Some(Stop::Failed(sentence)) => {
+                words.insert(0, sentence);
+                true
+            }
+            Some(Stop::Left { .. }) | None => false,
+        };
+        let code = if failed || !words.is_empty() { COULD_NOT } else { DONE };
+        Outcome { words, code }
+    }
+}
+
+/// Which signals we answer. One that is ignored already, as under nohup(1), stays ignored.
+fn signals_for(wanted: Wanted) -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let mut signals = vec![SIGINT, SIGTERM, SIGHUP];
+    if wanted == Wanted::Plain {
+        signals.extend([SIGTSTP, SIGCONT, SIGWINCH]);
+    }
+    signals.retain(|signal| ignored.checked_shr((signal - 1).unsigned_abs()).unwrap_or(0) & 1 == 0);
+    signals
+}
+
+fn loss(fault: &Fault) -> Loss {
+    let again = match fault.retry() {
+        Retry::Soon => Again::Soon,
+        Retry::Spread => Again::Spread,
+        Retry::Never => Again::Never,
+    };
+    Loss { why: fault.to_string(), again }
+}
+
+/// The only clock: time since the program started.
+struct Clock(Instant);
+
+impl Clock {
+    fn now(&self) -> Millis {
+        Millis(0).plus(Span(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
 }

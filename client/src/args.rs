@@ -10,13 +10,13 @@ use protocol::time::Span;
 
 use crate::link::address::{Address, PORT};
 
-/// The room of a person who names none.
+/// The room of a person who names none. Lines of a program go nowhere without a name.
 pub const ROOM: &str = "lobby";
 
 /// What the client is run with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The rooms to enter; empty if none was named.
+    /// The rooms that were named.
     pub rooms: Vec<RoomName<'static>>,
     /// The server.
     pub server: Address,

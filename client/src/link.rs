@@ -1,5 +1,5 @@
-//! One connection to a server: name, TCP, handshake, messages, end. With its module `connect`, the only file that knows
-//! tungstenite; it must not know what the messages say, when to try again, or what is on the screen.
+//! One connection to a server: name, TCP, handshake, messages, end. The only file that knows tungstenite; it must not
+//! know what the messages say, when to try again, or what is on the screen.
 //!
 //! Everything is non-blocking. [`Link::drive`] does whatever can be done now and may be called at any time; all that
 //! happened comes back as [`Heard`], and after [`Heard::Lost`] nothing more does. Traps, each of which has bitten
@@ -12,30 +12,31 @@
 //! * `read` queues the pong and the answer to a close; they leave with the next `read` or `flush`.
 
 pub mod address;
-mod connect;
+mod dial;
 pub mod fault;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use protocol::time::{Millis, Span};
 use tungstenite::error::ProtocolError;
-use tungstenite::handshake::MidHandshake;
-use tungstenite::handshake::client::ClientHandshake;
-use tungstenite::protocol::CloseFrame;
+use tungstenite::handshake::client::{ClientHandshake, generate_key};
+use tungstenite::handshake::{HandshakeError, MidHandshake};
+use tungstenite::http;
 use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use self::address::Address;
+use self::dial::{Dial, Dialled};
 use self::fault::Fault;
 
-/// How long the name service may take.
-const RESOLVE: Span = Span::secs(10);
+/// How long the handshake may take.
+const HANDSHAKE: Span = Span::secs(5);
 /// How long a connection may be silent. The server pings every 30 s, so two pings were lost.
 pub const IDLE: Span = Span::secs(75);
 /// How long we wait for the server to end the connection after our close.
@@ -50,8 +51,8 @@ pub struct Options {
     pub incoming: Option<usize>,
     /// How much tungstenite may hold that the kernel does not take, in bytes. At least one message has to fit.
     pub outgoing: usize,
-    /// How many messages are read in one go. Not all there are, so that a flood does not keep the keyboard waiting;
-    /// with 1, what is heard can be answered before the next message ends the connection.
+    /// How many messages are read in one go, so that a flood does not keep the keyboard waiting. Nothing can be sent
+    /// behind a close, so whoever has to answer each message takes one.
     pub reads: usize,
 }
 
@@ -79,13 +80,9 @@ pub enum Heard {
 pub struct Link {
     address: Address,
     options: Options,
-    registry: Registry,
-    token: Token,
     state: State,
-    /// Addresses that are yet to be tried.
-    addresses: VecDeque<SocketAddr>,
-    /// Why the first address failed: what comes first is what the person meant.
-    failed: Option<Fault>,
+    /// How the end came about, once it has begun.
+    ending: Option<Fault>,
     /// Messages that tungstenite has not taken yet.
     queue: VecDeque<Message>,
     /// When the present state has lasted too long.
@@ -94,14 +91,12 @@ pub struct Link {
 
 #[derive(Debug)]
 enum State {
-    Resolving(Receiver<io::Result<Vec<SocketAddr>>>),
-    /// The name is known, the next address is to be tried.
-    Choosing,
-    Connecting(TcpStream, SocketAddr),
+    Dialling(Box<Dial>),
     Shaking(Box<MidHandshake<ClientHandshake<TcpStream>>>),
     Open(Box<WebSocket<TcpStream>>),
     /// We have said goodbye and wait for the server to end the connection.
     Closing(Box<WebSocket<TcpStream>>),
+    /// It is over; nobody has been told yet if there is an ending.
     Over,
 }
 
@@ -118,18 +113,10 @@ impl Link {
         token: Token,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
-        let answer = connect::resolve(&address, waker)?;
-        Ok(Self {
-            address,
-            options,
-            registry: registry.try_clone()?,
-            token,
-            state: State::Resolving(answer),
-            addresses: VecDeque::new(),
-            failed: None,
-            queue: VecDeque::new(),
-            deadline: Some(now.plus(RESOLVE)),
-        })
+        let dial = Dial::start(now, &address, registry, token, waker)?;
+        let deadline = Some(dial.deadline());
+        let state = State::Dialling(Box::new(dial));
+        Ok(Self { address, options, state, ending: None, queue: VecDeque::new(), deadline })
     }
 
     /// When [`Link::drive`] has to be called even if nothing happens.
@@ -157,7 +144,10 @@ impl Link {
     /// Ends the connection in good order (RFC 6455 section 7.1.1): what was sent still leaves, and
     /// [`Heard::Lost`] follows within a second.
     pub fn close(&mut self, now: Millis, code: u16) {
-        self.failed = Some(Fault::Closed { code, reason: String::new() });
+        if self.is_over() {
+            return;
+        }
+        self.ending = Some(Fault::Closed { code, reason: String::new() });
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Open(mut socket) => {
                 pump(&mut socket, &mut self.queue);
@@ -167,11 +157,10 @@ impl Link {
                 State::Closing(socket)
             }
             closing @ State::Closing(_) => closing,
-            State::Over => State::Over,
-            // Nobody is there yet to say goodbye to. With no address left, the next step ends it.
-            State::Resolving(_) | State::Choosing | State::Connecting(..) | State::Shaking(_) => {
-                self.addresses.clear();
-                State::Choosing
+            // Nobody is there yet to say goodbye to: the next step ends it, and is due now.
+            State::Dialling(_) | State::Shaking(_) | State::Over => {
+                self.deadline = Some(now);
+                State::Over
             }
         };
     }
@@ -182,47 +171,118 @@ impl Link {
         loop {
             let state = std::mem::replace(&mut self.state, State::Over);
             let (next, verdict) = match state {
-                State::Resolving(answer) => self.resolving(answer),
-                State::Choosing => self.choosing(now),
-                State::Connecting(stream, to) => self.connecting(now, stream, to),
+                State::Dialling(dial) => self.dialling(now, dial),
                 State::Shaking(handshake) => self.shaking(now, *handshake, heard),
                 State::Open(socket) => self.talking(now, socket, heard),
                 State::Closing(socket) => self.closing(socket),
-                State::Over => return false,
+                State::Over => (State::Over, Verdict::Wait),
             };
             self.state = next;
-            match verdict {
-                Verdict::GoOn => {}
+            let fault = match verdict {
+                Verdict::GoOn => continue,
                 Verdict::More => return true,
-                Verdict::Wait if self.deadline.is_none_or(|deadline| now < deadline) => return false,
-                Verdict::Wait => match self.too_late() {
-                    Some(fault) => return self.finish(fault, heard),
-                    None => self.state = State::Choosing,
-                },
-                Verdict::Lost(fault) => return self.finish(fault, heard),
+                Verdict::Lost(fault) => Some(fault),
+                Verdict::Wait => self.too_late(now),
+            };
+            if let Some(fault) = fault {
+                self.state = State::Over;
+                self.deadline = None;
+                heard.push(Heard::Lost(fault));
+            }
+            return false;
+        }
+    }
+
+    /// What it means that the present state has lasted too long, if it has.
+    fn too_late(&mut self, now: Millis) -> Option<Fault> {
+        let is_late = self.deadline.is_some_and(|deadline| now >= deadline);
+        match &self.state {
+            State::Over => self.ending.take(),
+            State::Shaking(_) if is_late => Some(Fault::Mute { address: self.address.to_string() }),
+            State::Open(_) if is_late => Some(Fault::Silent),
+            State::Closing(_) if is_late => self.ending.take(),
+            // Dialling keeps its own time.
+            _ => None,
+        }
+    }
+
+    fn dialling(&mut self, now: Millis, mut dial: Box<Dial>) -> (State, Verdict) {
+        match dial.drive(now) {
+            Dialled::Connected(stream, to) => self.greet(now, stream, to),
+            Dialled::Failed(fault) => (State::Over, Verdict::Lost(fault)),
+            Dialled::Wait => {
+                self.deadline = Some(dial.deadline());
+                (State::Dialling(dial), Verdict::Wait)
             }
         }
     }
 
-    fn finish(&mut self, fault: Fault, heard: &mut Vec<Heard>) -> bool {
-        self.state = State::Over;
-        self.deadline = None;
-        heard.push(Heard::Lost(fault));
-        false
+    fn greet(&mut self, now: Millis, stream: TcpStream, to: SocketAddr) -> (State, Verdict) {
+        // Lines are small and people wait for them: no waiting for more to send.
+        let _ = stream.set_nodelay(true);
+        self.deadline = Some(now.plus(HANDSHAKE));
+        let started = self.request(to).and_then(|request| {
+            let config = WebSocketConfig::default()
+                .read_buffer_size(4096)
+                .write_buffer_size(0)
+                .max_write_buffer_size(self.options.outgoing)
+                .max_message_size(self.options.incoming)
+                .max_frame_size(self.options.incoming);
+            ClientHandshake::start(stream, request, Some(config))
+        });
+        match started {
+            Ok(handshake) => (State::Shaking(Box::new(handshake)), Verdict::GoOn),
+            Err(error) => (State::Over, Verdict::Lost(self.handshake_fault(error))),
+        }
     }
 
-    /// What it means that the present state has lasted too long; `None` if there is another address to try.
-    fn too_late(&mut self) -> Option<Fault> {
-        let address = self.address.to_string();
-        match &self.state {
-            State::Resolving(_) => Some(Fault::UnknownHost { host: self.address.host.clone() }),
-            State::Connecting(_, to) => {
-                self.failed.get_or_insert(Fault::NoAnswer { address: to.to_string() });
-                None
+    fn request(&self, to: SocketAddr) -> Result<http::Request<()>, Error> {
+        // A name with letters beyond ASCII, or an address with a zone, has no place in a header.
+        let named = self.address.host.is_ascii() && !self.address.host.contains('%');
+        let host = if named { self.address.to_string() } else { to.to_string() };
+        let mut request = http::Request::builder()
+            .uri(format!("ws://{host}{}", self.address.path))
+            .header("Host", host)
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", generate_key());
+        if let Some(subprotocol) = self.options.subprotocol {
+            request = request.header("Sec-WebSocket-Protocol", subprotocol);
+        }
+        Ok(request.body(())?)
+    }
+
+    fn shaking(
+        &mut self,
+        now: Millis,
+        handshake: MidHandshake<ClientHandshake<TcpStream>>,
+        heard: &mut Vec<Heard>,
+    ) -> (State, Verdict) {
+        match handshake.handshake() {
+            Ok((socket, _)) => {
+                self.deadline = Some(now.plus(IDLE));
+                heard.push(Heard::Open);
+                (State::Open(Box::new(socket)), Verdict::GoOn)
             }
-            State::Shaking(_) => Some(Fault::Mute { address }),
-            State::Open(_) => Some(Fault::Silent),
-            State::Choosing | State::Closing(_) | State::Over => self.failed.take().or(Some(Fault::Vanished)),
+            Err(HandshakeError::Interrupted(handshake)) => {
+                (State::Shaking(Box::new(handshake)), Verdict::Wait)
+            }
+            Err(HandshakeError::Failure(error)) => (State::Over, Verdict::Lost(self.handshake_fault(error))),
+        }
+    }
+
+    fn handshake_fault(&self, error: Error) -> Fault {
+        let address = self.address.to_string();
+        match error {
+            Error::Http(response) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let line = String::from_utf8_lossy(body).lines().next().unwrap_or_default().trim().to_owned();
+                Fault::HttpRefused { address, status: response.status().as_u16(), line }
+            }
+            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => Fault::NotSnug { address },
+            Error::Protocol(ProtocolError::HandshakeIncomplete) | Error::Io(_) => Fault::HungUp { address },
+            _ => Fault::NotWebSocket { address },
         }
     }
 
@@ -241,7 +301,13 @@ impl Link {
                         Message::Text(text) => heard.push(Heard::Text(text.as_str().to_owned())),
                         Message::Binary(bytes) => heard.push(Heard::Binary(bytes.into())),
                         Message::Close(frame) => {
-                            self.failed = Some(closed(frame));
+                            let fault = closed(frame);
+                            // Our answer is on its way: nothing more will come. RFC 6455 section 7.1.1 lets a client
+                            // go before the server does, and a server may take its time.
+                            if socket.flush().is_ok() {
+                                return (State::Over, Verdict::Lost(fault));
+                            }
+                            self.ending = Some(fault);
                             self.deadline = Some(now.plus(CLOSE));
                             return (State::Closing(socket), Verdict::GoOn);
                         }
@@ -267,7 +333,7 @@ impl Link {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return (State::Closing(socket), Verdict::Wait);
                 }
-                Err(_) => return (State::Over, Verdict::Lost(self.failed.take().unwrap_or(Fault::Vanished))),
+                Err(_) => return (State::Over, Verdict::Lost(self.ending.take().unwrap_or(Fault::Vanished))),
             }
         }
         (State::Closing(socket), Verdict::More)

@@ -50,8 +50,8 @@ pub struct Plain {
     recent: Vec<String>,
     /// Rooms that the server told of.
     heard_of: Vec<String>,
-    /// Why there is no connection, as far as the person has been told.
-    trouble: Option<String>,
+    /// Why there is no connection, as the person was told last.
+    outage: Option<String>,
     /// Since when something waits for its tick.
     waits_since: Option<Millis>,
     /// Whether the prompt says so.
@@ -80,7 +80,7 @@ impl Plain {
             output: String::new(),
             recent: Vec::new(),
             heard_of: Vec::new(),
-            trouble: None,
+            outage: None,
             waits_since: None,
             says_waiting: false,
         }
@@ -162,14 +162,18 @@ impl Plain {
     pub fn news(&mut self, news: &News, model: &Model) {
         match news {
             News::Said { said, .. } if !said.mine => self.spoke(&said.nick),
+            News::Welcome { .. } => self.outage = None,
+            News::Lost { why, .. } => {
+                // A long outage is told once, and once more for each new reason, not at each try.
+                let was = self.outage.replace(why.clone());
+                if was.as_ref() == Some(why) {
+                    return;
+                }
+                if was.is_some() {
+                    return self.print(&format!("! {why}"));
+                }
+            }
             News::Rooms(rooms) => self.heard_of = rooms.iter().map(|line| line.room.clone()).collect(),
-            News::Welcome { .. } => self.trouble = None,
-            News::Lost { why, .. } => match self.trouble.replace(why.clone()) {
-                None => {}
-                // The prompt says that it still is so. A night without a server must not fill the screen.
-                Some(told) if told == *why => return,
-                Some(_) => return self.print(&format!("! {why}")),
-            },
             _ => {}
         }
         for line in words::lines(news, model.current()) {
@@ -188,8 +192,8 @@ impl Plain {
         let state = match (connected, self.says_waiting) {
             (true, false) => String::new(),
             (true, true) => format!(" ({waiting} waiting)"),
-            (false, false) => " (not connected)".into(),
-            (false, true) => format!(" (not connected, {waiting} waiting)"),
+            (false, false) => " (offline)".into(),
+            (false, true) => format!(" (offline, {waiting} waiting)"),
         };
         let prompt = format!("{room}{state}> ");
         self.row.draw(&prompt, self.editor.text(), self.editor.cursor(), &mut self.output);

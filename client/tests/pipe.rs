@@ -1,313 +1,296 @@
-//! The client among programs: lines come from a pipe or a file, and nobody is there to see what goes wrong but the
-//! exit code and stderr.
+//! The client in a pipe, as a real process against a server that is sometimes rude.
 
 mod support;
 
-use std::fs::File;
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::thread;
 
-use rustix::process::Signal;
-use serde_json::{Value, json};
-use support::pipe::{Client, Ended, failure, silent_success};
-use support::server::{EPOCH, Peer, Server, message, person};
+use rustix::process::{Pid, Signal};
+use support::board::Board;
+use support::{Run, client, pipe, wait_until};
 
-/// What every client here is started with.
-const OPS: &[&str] = &["ops", "--nick", "board"];
-
-/// The next client, let into a room in which nobody else is and nothing has been said.
-fn in_ops(server: &Server) -> Peer {
-    let mut peer = server.accept();
-    peer.greets("board");
-    peer.lets_in("ops", &["board"], 0);
-    peer
+fn run(code: i32, out: &str, err: &str) -> Run {
+    Run { code: Some(code), out: out.into(), err: err.into() }
 }
 
-#[test]
-fn it_says_a_line_and_ends_without_a_word() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "disk full\n");
-    let mut peer = server.accept();
-    let hello = peer.greets("board");
-    assert_eq!((hello["nick"].as_str(), hello["session"].as_str().map(str::len)), (Some("board"), Some(32)));
-    let join = peer.lets_in("ops", &["board", "bob"], 7);
-    assert_eq!(join["last"], 0, "a program wants nothing of the past");
-    peer.stores("ops", "disk full", 8);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
+/// What was said first, and how it ended. Whether the line had been read by then, and so was lost, depends on luck.
+fn first_word(done: Run) -> (Option<i32>, String) {
+    let rest =
+        ["", "client: 1 of 1 line not confirmed", "client: 1 of 1 line not confirmed; the rest was not read"];
+    let (first, second) = done.err.split_once('\n').unwrap_or_default();
+    assert!(done.out.is_empty() && rest.contains(&second.trim_end()), "{done:?}");
+    (done.code, first.into())
 }
 
-#[test]
-fn it_waits_for_the_last_tick() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "one\ntwo\n");
-    let mut peer = in_ops(&server);
-    let (one, two) = (peer.hears_said("ops", "one"), peer.hears_said("ops", "two"));
-    assert_ne!(one, two);
-    // They may come in any order; with the first of them it is not done.
-    peer.ticks("ops", &two, 2);
-    peer.says("ops", 3, "bob", "seen");
-    peer.ticks("ops", &one, 1);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
-}
+/// A client that goes on until the test is over.
+struct Running(Child);
 
-#[test]
-fn lines_are_text_and_never_commands() {
-    let server = Server::listen();
-    let client =
-        Client::fed(server.address, OPS, "from DOS\r\n\n \t\r\n/quit\n//two\n /join lobby\n<bob> x\nno end");
-    let mut peer = in_ops(&server);
-    for (seq, line) in (1..).zip(["from DOS", "/quit", "//two", " /join lobby", "<bob> x", "no end"]) {
-        peer.stores("ops", line, seq);
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = client();
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("the client starts"))
     }
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
+
+    fn lines(&mut self, count: usize) -> Vec<String> {
+        let out = self.0.stdout.as_mut().expect("a pipe");
+        // Byte by byte: what comes after these lines is for the next call.
+        let mut bytes = BufReader::with_capacity(1, out);
+        (0..count)
+            .map(|_| {
+                let mut line = String::new();
+                bytes.read_line(&mut line).expect("a line");
+                line.trim_end().to_owned()
+            })
+            .collect()
+    }
+
+    fn end(&mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        wait_until("the client ends", || {
+            status = self.0.try_wait().expect("our child");
+            status.is_some()
+        });
+        let mut err = String::new();
+        if let Some(stderr) = &mut self.0.stderr {
+            stderr.read_to_string(&mut err).expect("text");
+        }
+        (status.and_then(|status| status.code()), err)
+    }
 }
 
-#[test]
-fn nothing_to_say_is_soon_said() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "\n\r\n\n");
-    assert_eq!(client.ends(), silent_success());
-}
-
-#[test]
-fn it_speaks_in_one_room() {
-    let fault = "client: name the one room to speak in, as in `echo \"disk full\" | client ops`\n";
-    for rooms in [&[][..], &["ops", "lobby"]] {
-        let client = Client::run(Stdio::null(), rooms);
-        assert_eq!(client.ends(), failure(2, fault), "{rooms:?}");
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
 #[test]
-fn a_regular_file_is_read_like_a_pipe() {
-    let path = std::env::temp_dir().join(format!("snug-client-{}-lines", std::process::id()));
-    let mut file = File::create(&path).expect("a file");
-    file.write_all(b"one\ntwo\n").expect("a file");
-    let file = File::open(&path).expect("the same file");
-    let server = Server::listen();
-    let client = Client::reading(server.address, OPS, file);
-    std::fs::remove_file(&path).expect("the same file");
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "one", 1);
-    peer.stores("ops", "two", 2);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
+fn lines_are_said_as_text_and_confirmed() {
+    let board = Board::start();
+    let input = b"disk full\r\n\n   \n/quit\n//x\n\ttab\nno line break";
+    let done = pipe(&["ops", "--server", &board.address(), "--nick", "cron"], input);
+    assert_eq!(done, run(0, "", ""));
+    assert_eq!(
+        board.said("ops"),
+        ["cron: disk full", "cron: /quit", "cron: //x", "cron: \ttab", "cron: no line break"]
+    );
 }
 
 #[test]
-fn lines_are_said_as_they_come() {
-    let server = Server::listen();
-    let mut client = Client::start(server.address, OPS);
-    let mut peer = in_ops(&server);
-    client.writes("one\ntw");
-    peer.stores("ops", "one", 1);
-    client.writes("o\n");
-    peer.stores("ops", "two", 2);
-    client.ends_input();
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
+fn a_file_is_read_as_well() {
+    // The poller takes no regular files.
+    let board = Board::start();
+    let path = std::env::temp_dir().join(format!("snug-client-test-{}", std::process::id()));
+    let lines: String = (0..500).map(|number| format!("line {number}\n")).collect();
+    std::fs::write(&path, &lines).expect("a file");
+    let file = std::fs::File::open(&path).expect("the file");
+    let output =
+        client().args(["ops", "--server", &board.address()]).stdin(file).output().expect("the client runs");
+    std::fs::remove_file(&path).expect("the file");
+    assert_eq!(Run::from(output), run(0, "", ""));
+    let said: Vec<String> = board.said("ops").iter().map(|line| line.replacen("guest-1: ", "", 1)).collect();
+    assert_eq!(said.join("\n") + "\n", lines);
 }
 
 #[test]
-fn what_is_not_confirmed_in_time_is_counted() {
-    let server = Server::listen();
-    let lines = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
-    let client = Client::fed(server.address, &[OPS, &["--timeout", "3"]].concat(), lines);
-    let mut peer = in_ops(&server);
-    let ids: Vec<String> = (1..=10).map(|line| peer.hears_said("ops", &line.to_string())).collect();
-    for (seq, id) in (1..=7).zip(&ids) {
-        peer.ticks("ops", id, seq);
+fn nothing_to_say_is_done_at_once() {
+    assert_eq!(pipe(&["ops", "--server", "127.0.0.1:1"], b"\n\n"), run(0, "", ""));
+}
+
+#[test]
+fn it_takes_exactly_one_room() {
+    let sentence = "client: lines that are piped in, and --follow and --json, need exactly one room, not";
+    assert_eq!(pipe(&["a", "b"], b"x\n"), run(2, "", &format!("{sentence} 2\n")));
+    assert_eq!(pipe(&[], b"x\n"), run(2, "", &format!("{sentence} 0\n")));
+    assert_eq!(pipe(&["a b"], b"x\n").code, Some(2));
+}
+
+#[test]
+fn the_server_dies_in_the_middle_and_each_line_is_there_once() {
+    let board = Board::start();
+    board.lose_ticks(3);
+    let input: String = (1..=200).map(|number| format!("{number}\n")).collect();
+    let done = pipe(&["ops", "--server", &board.address(), "--nick", "cron"], input.as_bytes());
+    assert_eq!(done, run(0, "", ""));
+    assert_eq!(board.said("ops"), (1..=200).map(|number| format!("cron: {number}")).collect::<Vec<_>>());
+    assert_eq!(board.hellos(), 4);
+}
+
+#[test]
+fn nothing_listens() {
+    let free =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let done = pipe(&["ops", "--server", &free.to_string(), "--timeout", "0.3"], b"a\nb\nc\n");
+    let said = format!(
+        "client: nothing listens at {free}; start one with `server`, or name another with --server\n\
+         client: 3 of 3 lines not confirmed\n"
+    );
+    assert_eq!(done, run(1, "", &said));
+}
+
+#[test]
+fn no_such_host() {
+    let done = pipe(&["ops", "--server", "nosuch.invalid", "--timeout", "0.3"], b"a\n");
+    assert_eq!(done.code, Some(1));
+    // Where the name service itself cannot be reached, it may just take too long.
+    let found = "client: cannot find the host \"nosuch.invalid\"; check the name or give --server ADDRESS\n";
+    let late = "client: no connection in time\n";
+    let rest = "client: 1 of 1 line not confirmed\n";
+    assert!([format!("{found}{rest}"), format!("{late}{rest}")].contains(&done.err), "{done:?}");
+}
+
+#[test]
+fn only_some_lines_are_confirmed() {
+    let board = Board::start();
+    let mut client =
+        Running::start(&["ops", "--server", &board.address(), "--nick", "cron", "--timeout", "1"]);
+    let mut stdin = client.0.stdin.take().expect("a pipe");
+    stdin.write_all(b"1\n2\n3\n4\n5\n6\n7\n").expect("a reader");
+    wait_until("seven lines", || board.said("ops").len() == 7);
+    board.be_mute();
+    stdin.write_all(b"8\n9\n10\n").expect("a reader");
+    drop(stdin);
+    let (code, err) = client.end();
+    assert_eq!(code, Some(1));
+    assert_eq!(err, "client: the server does not confirm\nclient: 3 of 10 lines not confirmed\n");
+}
+
+#[test]
+fn not_a_snug_server() {
+    for (answer, said) in [
+        ("SSH-2.0-OpenSSH_9.2\r\n", "there is no Snug server at {}, but something else; check --server"),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nno such page",
+            "{} refused with HTTP 404 \"no such page\"; check that --server names a Snug server",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n\x1b]0;own\x07<html>hello</html>",
+            "{} refused with HTTP 200 \"^[]0;own^G<html>hello</html>\"; check that --server names a Snug server",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let done = pipe(&["ops", "--server", &address], b"x\n");
+        assert_eq!(first_word(done), (Some(1), format!("client: {}", said.replace("{}", &address))));
     }
-    let fault = "client: the server does not confirm\nclient: 3 of 10 lines not confirmed\n";
-    assert_eq!(client.ends(), failure(1, fault));
-    peer.loses();
 }
 
 #[test]
-fn it_does_not_try_for_ever() {
-    // It is connected to, but nobody ever answers.
-    let server = Server::listen();
-    let client = Client::fed(server.address, &[OPS, &["--timeout", "2"]].concat(), "disk full\n");
-    let fault = "client: no connection in time\nclient: 1 of 1 line not confirmed\n";
-    assert_eq!(client.ends(), failure(1, fault));
+fn a_websocket_server_without_snug() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = tungstenite::accept(stream);
+        }
+    });
+    let done = pipe(&["ops", "--server", &address], b"x\n");
+    let said =
+        format!("client: the server at {address} does not speak snug.v1; check --server, or its version");
+    assert_eq!(first_word(done), (Some(1), said));
 }
 
 #[test]
-fn after_a_break_it_sends_again_what_has_no_tick() {
-    let server = Server::listen();
-    let mut client = Client::start(server.address, OPS);
-    client.writes("one\ntwo\n");
-    let mut peer = server.accept();
-    let hello = peer.greets("board");
-    peer.lets_in("ops", &["board"], 0);
-    peer.stores("ops", "one", 1);
-    let id = peer.hears_said("ops", "two");
-    drop(peer);
-
-    let mut peer = server.accept();
-    let again = peer.greets("board");
-    assert_eq!(again["session"], hello["session"], "it is the same person");
-    let join = peer.lets_in("ops", &["board"], 1);
-    assert_eq!(join["after"], json!({ "epoch": EPOCH, "seq": 1 }));
-    assert_eq!(peer.hears_said("ops", "two"), id, "the same words have the same id");
-    peer.ticks("ops", &id, 2);
-    client.writes("three\n");
-    client.ends_input();
-    peer.stores("ops", "three", 3);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
+fn a_nick_that_is_taken() {
+    let board = Board::start();
+    board.take_nick("alice");
+    let done = pipe(&["ops", "--server", &board.address(), "--nick", "alice"], b"x\n");
+    let said = "client: the nick alice is taken; choose another one with --nick";
+    assert_eq!(first_word(done), (Some(1), said.into()));
 }
 
 #[test]
-fn what_the_server_had_taken_before_the_break_is_not_said_twice() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "one\n");
-    let mut peer = in_ops(&server);
-    let id = peer.hears_said("ops", "one");
-    drop(peer);
-
-    // It was stored, and only the tick was lost. Among what was missed the client finds its own words.
-    let mut peer = server.accept();
-    peer.greets("board");
-    peer.lets_in("ops", &["board"], 1);
-    assert_eq!(peer.hears_said("ops", "one"), id);
-    let mut entry = message("ops", 1, "board", "one");
-    entry["id"] = json!(id);
-    peer.tells(&entry);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
-}
-
-#[test]
-fn it_comes_back_when_the_server_starts_again() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "one\n");
-    in_ops(&server).closes(1012, "restarting");
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "one", 1);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
-}
-
-#[test]
-fn what_may_not_be_said_is_replaced_and_what_is_too_long_is_not_said() {
-    let server = Server::listen();
-    let long = "x".repeat(15361);
-    let input = [b"caf\xe9 \x1b[31m\n", long.as_bytes(), b"\nend\n"].concat();
-    let client = Client::fed(server.address, OPS, input);
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "caf\u{fffd} \u{fffd}[31m", 1);
-    peer.stores("ops", "end", 2);
-    peer.hears_goodbye();
-    let stderr = "client: line 1 is not all UTF-8 text without control characters; the rest is sent with \u{fffd} in it\n\
-                  client: line 2 is not sent: it is longer than 15360 bytes\n\
-                  client: 1 of 3 lines not confirmed\n";
-    assert_eq!(client.ends(), failure(1, stderr));
-}
-
-#[test]
-fn what_the_server_refuses_is_not_confirmed() {
-    let server = Server::listen();
-    let client = Client::fed(server.address, OPS, "one\ntwo\n");
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "one", 1);
-    let two = peer.hears("say");
-    peer.refuses(&two, "storage_full", "the disk is full\x1b[2J");
-    peer.hears_goodbye();
-    let stderr = "client: not sent: the disk is full^[[2J: two\nclient: 1 of 2 lines not confirmed\n";
-    assert_eq!(client.ends(), failure(1, stderr));
+fn what_cannot_be_sent_is_told() {
+    let board = Board::start();
+    let mut input = b"a\xffb\n".to_vec();
+    input.extend_from_slice(&[b'x'; 16 * 1024]);
+    input.extend_from_slice(b"\nlast\n");
+    let done = pipe(&["ops", "--server", &board.address(), "--nick", "cron"], &input);
+    let said = "client: line 1 is not all UTF-8 text without control characters; the rest is sent with \u{fffd} in it\n\
+                client: line 2 is not sent: it is longer than 15360 bytes\n\
+                client: 1 of 3 lines not confirmed\n";
+    assert_eq!(done, run(1, "", said));
+    assert_eq!(board.said("ops"), ["cron: a\u{fffd}b", "cron: last"]);
 }
 
 #[test]
 fn following_prints_what_others_say() {
-    let server = Server::listen();
-    let mut client = Client::fed(server.address, &[OPS, &["--follow"]].concat(), "hello\n");
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "hello", 1);
-    // The input has ended long ago, and what we say ourselves is not printed.
-    peer.says("ops", 2, "bob", "fire!\nin the kitchen");
-    peer.tells(&json!({ "type": "presence", "room": "ops", "entered": [person("amy")], "count": 3 }));
-    let mut waves = message("ops", 3, "bob", "waves");
-    waves["kind"] = json!("me");
-    peer.tells(&waves);
-    peer.says("ops", 4, "bob", "\u{1b}]0;evil\u{7}");
-    let printed = [client.prints(), client.prints(), client.prints(), client.prints()];
-    assert_eq!(printed, ["<bob> fire!", "<bob> in the kitchen", "<bob> /me waves", "<bob> ^[]0;evil^G"]);
-    client.signal(Signal::TERM);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
-}
-
-#[test]
-fn following_tells_of_a_break_on_stderr() {
-    let server = Server::listen();
-    let mut client = Client::fed(server.address, &[OPS, &["--follow"]].concat(), "");
-    let mut peer = in_ops(&server);
-    peer.says("ops", 1, "bob", "one");
-    assert_eq!(client.prints(), "<bob> one");
-    peer.closes(1012, "");
-    let mut peer = server.accept();
-    peer.greets("board");
-    let join = peer.lets_in("ops", &["board"], 2);
-    assert_eq!(join["after"], json!({ "epoch": EPOCH, "seq": 1 }));
-    peer.says("ops", 2, "bob", "two");
-    assert_eq!(client.prints(), "<bob> two");
-    client.signal(Signal::INT);
-    peer.hears_goodbye();
-    let stderr = "client: the server is restarting; trying again\nclient: connected again\n";
-    assert_eq!(client.ends(), Ended { stderr: stderr.into(), ..silent_success() });
-}
-
-#[test]
-fn json_is_one_object_a_line_and_keeps_the_secret() {
-    let server = Server::listen();
-    let mut client = Client::start(server.address, &[OPS, &["--json"]].concat());
-    let mut peer = server.accept();
-    let hello = peer.greets("board");
-    peer.lets_in("ops", &["board"], 0);
-    client.writes("one\n");
-    peer.stores("ops", "one", 1);
-    peer.says("ops", 2, "bob", "a\nb\u{7f}");
-    let lines: Vec<String> = (0..4).map(|_| client.prints()).collect();
-    let events: Vec<Value> =
-        lines.iter().map(|line| serde_json::from_str(line).expect("an object on each line")).collect();
-    let types: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-    assert_eq!(types, ["welcome", "joined", "stored", "message"]);
-    assert_eq!(events[3], message("ops", 2, "bob", "a\nb\u{7f}"));
-    let secret = hello["session"].as_str().expect("a session");
+    let board = Board::start();
+    board.say("ops", "amy", "before");
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "log", "--follow"]);
+    // Its own lines are said, not printed; the end of its input does not end it.
+    client.0.stdin.take().expect("a pipe").write_all(b"own words\n").expect("a reader");
+    wait_until("its own words", || board.said("ops").len() == 2);
+    board.say("ops", "amy", "two\nlines \x1b[2J");
+    assert_eq!(client.lines(2), ["<amy> two", "<amy> lines ^[[2J"]);
+    // What is said while it cannot hear comes later.
+    board.die();
+    board.say("ops", "amy", "missed");
+    board.come_back();
+    board.wait_for("log", "ops");
+    board.say("ops", "amy", "heard");
+    assert_eq!(client.lines(2), ["<amy> missed", "<amy> heard"]);
+    rustix::process::kill_process(Pid::from_child(&client.0), Signal::TERM).expect("it runs");
+    let (code, err) = client.end();
+    assert_eq!(code, Some(0));
+    let lines: Vec<&str> = err.lines().collect();
     assert!(
-        lines.iter().all(|line| !line.contains(secret) && !line.chars().any(char::is_control)),
-        "{lines:?}"
+        matches!(lines[..], [lost, "client: connected again"] if lost.ends_with("; trying again")),
+        "{err}"
     );
-    client.ends_input();
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), silent_success());
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads_its_output() {
-    let server = Server::listen();
-    for flag in ["--follow", "--json"] {
-        let mut client = Client::start(server.address, &[OPS, &[flag]].concat());
-        let peer = in_ops(&server);
-        client.closes_output();
-        peer.loses();
-        assert_eq!(client.ends(), silent_success(), "{flag}");
-    }
+fn whoever_stops_reading_has_read_enough() {
+    let board = Board::start();
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "log", "--follow"]);
+    board.wait_for("log", "ops");
+    board.say("ops", "amy", "one");
+    assert_eq!(client.lines(1), ["<amy> one"]);
+    drop(client.0.stdout.take());
+    assert_eq!(client.end(), (Some(0), String::new()));
 }
 
 #[test]
-fn who_stops_it_is_told_what_was_not_confirmed() {
-    let server = Server::listen();
-    let mut client = Client::start(server.address, OPS);
-    client.writes("one\ntwo\n");
-    let mut peer = in_ops(&server);
-    peer.stores("ops", "one", 1);
-    peer.hears_said("ops", "two");
-    client.signal(Signal::TERM);
-    peer.hears_goodbye();
-    assert_eq!(client.ends(), failure(1, "client: 1 of 2 lines not confirmed; the rest was not read\n"));
+fn json_is_one_object_per_event() {
+    let board = Board::start();
+    let done = pipe(&["ops", "--server", &board.address(), "--nick", "cron", "--json"], b"hello\n");
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    let kinds: Vec<&str> = done.out.lines().map(|line| line.split('"').nth(3).expect("a type")).collect();
+    assert_eq!(kinds, ["welcome", "joined", "stored"]);
+    assert!(done.out.contains(r#""session":"""#), "the key is secret: {}", done.out);
+    assert!(done.out.lines().all(|line| line.starts_with('{') && line.ends_with('}')));
+}
+
+#[test]
+fn a_server_that_hangs_up_for_good() {
+    let board = Board::start();
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "log", "--follow"]);
+    board.wait_for("log", "ops");
+    board.close(1008, "no robots");
+    let said = "client: the server hung up: this was against its rules (no robots)\n";
+    assert_eq!(client.end(), (Some(1), said.into()));
+}
+
+#[test]
+fn help_and_version() {
+    let help = pipe(&["--help"], b"");
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+    assert!(help.out.starts_with("The Snug chat client.\n\nUsage: client [ROOM...] [OPTIONS]\n"));
+    assert!(pipe(&["--version"], b"").out.starts_with("snug client "));
+    assert_eq!(
+        pipe(&["--nosuch"], b""),
+        run(2, "", "client: there is no option --nosuch; see client --help\n")
+    );
 }

@@ -140,15 +140,15 @@ impl Model {
         if room.inside {
             return self.ask_at_once(Request::Leave { room: Some(name.clone()) }, asks);
         }
-        self.gone_out(name, "you have left the room", asks);
+        self.gone_out(name, asks);
         asks.push(Ask::Tell(News::Left { room: name.clone() }));
     }
 
-    /// A room is no longer ours; what still waits to be said there never will be.
-    pub(super) fn gone_out(&mut self, name: &RoomName<'_>, why: &str, asks: &mut Vec<Ask>) {
+    /// A room is no longer ours.
+    pub(super) fn gone_out(&mut self, name: &RoomName<'_>, asks: &mut Vec<Ask>) {
         for pending in self.outbox.take_room(name) {
             let (room, text) = (pending.room, pending.words.text().to_owned());
-            asks.push(Ask::Tell(News::Unsaid { room, text, why: why.to_owned() }));
+            asks.push(Ask::Tell(News::Unsaid { room, text, why: "you have left the room".into() }));
         }
         self.rooms.retain(|room| room.name != *name);
         if self.current.as_ref() == Some(name) {

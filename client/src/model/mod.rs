@@ -178,6 +178,7 @@ impl Model {
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         let phase = match self.phase {
+            Phase::Over => return None,
             Phase::Greeting { until } | Phase::Waiting { until } => Some(until),
             _ => None,
         };
@@ -258,13 +259,6 @@ impl Model {
         for room in &mut self.rooms {
             room.inside = false;
         }
-        let rooms = &self.rooms;
-        for lost in self.outbox.take_elsewhere(|name| rooms.iter().any(|room| room.name == *name)) {
-            let (room, text) = (lost.room, lost.words.text());
-            let sentence =
-                format!("you have left {room}, and nobody knows whether this was still said there: {text}");
-            asks.push(Ask::Tell(News::Trouble(sentence)));
-        }
         if self.leaving.is_some() || was == Phase::HungUp {
             return asks.push(Ask::Stop(Stop::Left { unconfirmed: self.outbox.len() }));
         }
@@ -299,6 +293,9 @@ impl Model {
     }
 
     fn leave(&mut self, now: Millis, asks: &mut Vec<Ask>) {
+        if self.phase == Phase::HungUp {
+            return;
+        }
         if self.leaving.is_some() {
             // Asked twice: the person does not want to wait.
             return self.hang_up(asks);

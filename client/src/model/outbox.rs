@@ -74,11 +74,6 @@ impl Outbox {
         self.0.extract_if(.., |pending| pending.room == *room && !pending.under_way).collect()
     }
 
-    /// All that was said elsewhere.
-    pub(super) fn take_elsewhere(&mut self, is_ours: impl Fn(&RoomName<'_>) -> bool) -> Vec<Pending> {
-        self.0.extract_if(.., |pending| !is_ours(&pending.room)).collect()
-    }
-
     /// The connection broke: nobody knows what arrived, so all is sent again.
     pub(super) fn broken(&mut self) {
         for pending in &mut self.0 {

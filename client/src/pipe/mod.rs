@@ -47,8 +47,8 @@ pub struct Pipe {
     trouble: Option<String>,
     /// Whether we have ever been in the room.
     inside: bool,
-    /// Whether the room has refused us.
-    shut_out: bool,
+    /// The room does not let us in.
+    refused_entry: bool,
     /// Since when there has been nothing but waiting.
     waits_since: Option<Millis>,
 }
@@ -69,10 +69,8 @@ pub enum Standing {
     GoOn,
     /// All is done.
     Done,
-    /// The time is up.
-    TimeUp,
-    /// The room does not let us in.
-    ShutOut,
+    /// There is no hope, or no time left.
+    GiveUp,
 }
 
 impl Pipe {
@@ -87,7 +85,7 @@ impl Pipe {
             ended: false,
             trouble: None,
             inside: false,
-            shut_out: false,
+            refused_entry: false,
             waits_since: None,
         }
     }
@@ -153,9 +151,10 @@ impl Pipe {
     /// There is news.
     pub fn news(&mut self, news: &News, words: &mut Vec<Word>) {
         match news {
-            News::Said { said, .. } if !said.mine && self.options.follow && !self.options.json => {
-                let lines = words::plain(said);
-                words.extend(lines.iter().map(|line| Word::Message(harmless::line(line).into_owned())));
+            News::Said { said, .. } if said.mine => {}
+            News::Said { said, .. } if self.options.follow && !self.options.json => {
+                let message = |line: &String| Word::Message(harmless::line(line).into_owned());
+                words.extend(words::plain(said).iter().map(message));
             }
             News::Unsaid { text, why, .. } => {
                 self.refused += 1;
@@ -180,7 +179,7 @@ impl Pipe {
             }
             News::NotJoined { why, .. } => {
                 self.trouble = Some(why.clone());
-                self.shut_out = true;
+                self.refused_entry = true;
             }
             News::Trouble(sentence) => words.push(Word::Trouble(sentence.clone())),
             // Of no interest to a program; --json has it all.
@@ -191,8 +190,8 @@ impl Pipe {
     /// How it stands now.
     pub fn standing(&mut self, now: Millis, model: &Model) -> Standing {
         let open = model.unconfirmed();
-        if self.shut_out {
-            return Standing::ShutOut;
+        if self.refused_entry {
+            return Standing::GiveUp;
         }
         if self.ended && open == 0 && !self.options.follow {
             return Standing::Done;
@@ -209,7 +208,11 @@ impl Pipe {
             self.waits_since = Some(now);
         }
         match self.deadline() {
-            Some(deadline) if now >= deadline => Standing::TimeUp,
+            Some(deadline) if now >= deadline => {
+                let mute = if self.inside { "the server does not confirm" } else { "no connection in time" };
+                self.trouble.get_or_insert_with(|| mute.into());
+                Standing::GiveUp
+            }
             _ => Standing::GoOn,
         }
     }
@@ -220,15 +223,10 @@ impl Pipe {
         Some(self.waits_since?.plus(self.options.timeout?))
     }
 
-    /// What is to be said at the end; empty if all went well. `open`: how many lines were never confirmed; `gave_up`:
-    /// it was we who ended it.
+    /// What is to be said at the end; empty if all went well. `open`: how many lines were never confirmed.
     #[must_use]
     pub fn last_words(&self, open: usize, gave_up: bool) -> Vec<String> {
-        let mut lines = Vec::new();
-        if gave_up {
-            let mute = if self.inside { "the server does not confirm" } else { "no connection in time" };
-            lines.push(self.trouble.clone().unwrap_or_else(|| mute.into()));
-        }
+        let mut lines: Vec<String> = self.trouble.iter().filter(|_| gave_up).cloned().collect();
         let lost = open + self.refused;
         if lost > 0 {
             let plural = if self.taken == 1 { "" } else { "s" };

@@ -54,7 +54,7 @@ impl Row {
         let (mut typed, rest) = (cells(before), cells(after));
         let typed_before = typed.len();
         typed.extend(rest);
-        let mut wanted = fitting(cells(prompt), self.columns / 2);
+        let mut wanted = fitting(cells(prompt), self.columns * 2 / 3);
         let room = self.columns.saturating_sub(1 + width(&wanted)).max(1);
         self.scroll(&typed, typed_before, room);
         let start = wanted.len();

@@ -27,11 +27,15 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
             vec![format!("! {why}"), format!("* trying again in {seconds} s; what you say meanwhile is kept")]
         }
         News::Joined { room, people, count, topic, again } => {
-            let place = label(room);
-            let verb = if *again { "back in" } else { "now in" };
-            let mut lines = vec![format!("* {place}{verb} {room}: {}", there(people.as_deref(), *count))];
+            let is_current = current == Some(room);
+            let verb = match (again, is_current) {
+                (true, _) => "back in",
+                (false, true) => "now in",
+                (false, false) => "also in",
+            };
+            let mut lines = vec![format!("* {verb} {room}: {}", there(people.as_deref(), *count))];
             if !topic.is_empty() && !again {
-                lines.push(format!("* {place}topic: {topic}"));
+                lines.push(format!("* topic of {room}: {topic}"));
             }
             lines
         }
@@ -86,9 +90,8 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
 pub fn help() -> Vec<String> {
     let keys = [
         "//text: say a line that begins with a slash",
-        "Tab completes names, rooms and commands; Up and Down bring old lines back",
-        "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms",
-        "Alt-Enter: begin a new line",
+        "Tab completes names, rooms and commands; Up and Down bring back what you typed",
+        "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms; Alt-Enter: begin a new line",
         "Ctrl-C, or Ctrl-D on an empty line: leave",
     ];
     let commands = slash::help(false).map(|command| format!("* {command}"));
@@ -117,7 +120,7 @@ fn welcome(
     }
     let mut lines = vec![format!("* you are {nick}{taken}; /help lists the commands")];
     if durability == Durability::Memory {
-        lines.push("* this server keeps messages in memory only: they are gone when it stops".into());
+        lines.push("* messages are kept in memory only: gone when the server stops".into());
     }
     lines
 }
@@ -187,7 +190,7 @@ mod tests {
                     topic: "tea".into(),
                     again: false,
                 },
-                "* now in lobby: amy, bob/* topic: tea",
+                "* now in lobby: amy, bob/* topic of lobby: tea",
             ),
             (
                 News::Joined {

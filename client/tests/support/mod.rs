@@ -1,68 +1,56 @@
-//! What the client's tests are made of: a server that says what the test wants ([`server`]), a client whose lines come
-//! from a pipe ([`pipe`]) and one in a terminal ([`terminal`]).
-//!
-//! The server is played by the test itself, in its own thread: it has the same story in its hands from both ends, and
-//! nothing depends on who is faster. Where something must *not* come, the test makes something else come after it.
-#![allow(dead_code)] // every test file uses another part of it
+//! What the tests of the whole client share: a server, a terminal, and the client itself.
 
-pub(crate) mod pipe;
-pub(crate) mod server;
-pub(crate) mod terminal;
+#![allow(dead_code, reason = "each test program uses its own part")]
 
-use std::process::{Child, Command};
+pub(crate) mod board;
+pub(crate) mod pty;
+
+use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+/// Longer than anything takes on the slowest machine; only a test that fails waits so long.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// So long a test waits for what must come. Far longer than it takes; only a failing test waits it out.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Has a command forget what the environment of the tests would tell the client.
-pub(crate) fn undisturbed(command: &mut Command) -> &mut Command {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SNUG_")) {
-        command.env_remove(name);
-    }
-    command.env("TERM", "xterm")
-}
-
-/// Asks until there is an answer.
-pub(crate) fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+/// Waits until `condition` holds.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// A process of the test's own, ended with the test.
-pub(crate) struct Process(pub(crate) Child);
+/// The client, with nothing of this machine's environment.
+pub(crate) fn client() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.env_clear().env("TERM", "xterm");
+    command
+}
 
-impl Process {
-    pub(crate) fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(self.pid(), signal).expect("it lives");
-    }
+/// What came of running the client in a pipe.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
 
-    pub(crate) fn pid(&self) -> Pid {
-        i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process id")
-    }
-
-    /// Waits for the end, looking at something meanwhile; the exit code.
-    pub(crate) fn ends(&mut self, mut meanwhile: impl FnMut()) -> Option<i32> {
-        let status = patiently("for the client to end", || {
-            meanwhile();
-            self.0.try_wait().expect("it is our child")
-        });
-        status.code()
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the client writes UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already, which is what we want.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Runs the client in a pipe until it ends; `input` is all it gets to read.
+pub(crate) fn pipe(arguments: &[&str], input: &[u8]) -> Run {
+    let mut command = client();
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the client starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_owned();
+    // It may end before it has read everything.
+    thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
+    child.wait_with_output().expect("the client ends").into()
 }

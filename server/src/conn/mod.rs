@@ -104,6 +104,8 @@ pub enum Flushed {
     Fine,
     /// All is sent, and the desk wanted to know it.
     Drained,
+    /// Both close frames have passed and all is sent: the server closes first (RFC 6455 section 7.1.1).
+    Finished,
     /// More waits than should, since this flush.
     Lags,
     /// More waits than is allowed.
@@ -205,6 +207,9 @@ impl Conn {
     fn drained(&mut self, slot: u32) -> Flushed {
         self.lagging = false;
         if matches!(self.phase, Phase::Draining) {
+            if self.closing.is_done() {
+                return Flushed::Finished;
+            }
             self.transport.finish();
         }
         match std::mem::take(&mut self.awaited) {

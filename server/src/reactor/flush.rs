@@ -84,7 +84,7 @@ impl<D: Desk> Reactor<D> {
         let Some((id, conn)) = self.table.conn(slot) else { return };
         match found {
             Flushed::Fine | Flushed::Drained => {}
-            Flushed::Broken => self.table.bury(slot),
+            Flushed::Broken | Flushed::Finished => self.table.bury(slot),
             Flushed::Lags => {
                 debug!("conn {slot}: lags, {} bytes wait for it", conn.unsent_len());
                 self.outbox.metrics.lags += 1;

@@ -146,7 +146,7 @@ impl Wanderer {
                 self.position = None;
             }
             "message" => {
-                self.message(epoch, event["seq"].as_u64().expect("a number"), (text("user"), text("text")))
+                self.message(epoch, event["seq"].as_u64().expect("a number"), (text("user"), text("text")));
             }
             "stored" => {
                 let (id, seq) = (text("id"), event["seq"].as_u64().expect("a number"));

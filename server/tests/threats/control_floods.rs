@@ -33,7 +33,7 @@ fn a_million_pings_unread() {
             match mallory.frame() {
                 Ok(frame) if frame.opcode == PONG => pongs += 1,
                 Ok(frame) => {
-                    code = (frame.opcode == CLOSE).then(|| crate::support::peer::code(&frame.payload))
+                    code = (frame.opcode == CLOSE).then(|| crate::support::peer::code(&frame.payload));
                 }
                 Err(error) => break error,
             }

@@ -1,0 +1,191 @@
+//! Connections break, servers die, people leave.
+
+use super::*;
+
+#[test]
+fn the_server_dies_and_what_is_typed_meanwhile_arrives_once_each_in_order() {
+    let mut story = Story::in_the_lobby();
+    story.types("one");
+    story.types("two");
+    story.so_far(&["> say #1 lobby: one", "> say #2 lobby: two"]);
+    story.stored(1, 8, false);
+    story.breaks();
+    story.so_far(&["* lobby 8 me says: one", "* lost: it broke"]);
+    for text in ["3", "4", "5", "6", "7", "8", "9", "10"] {
+        story.types(text);
+    }
+    story.so_far(&[
+        "* kept 3",
+        "* kept 4",
+        "* kept 5",
+        "* kept 6",
+        "* kept 7",
+        "* kept 8",
+        "* kept 9",
+        "* kept 10",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 9);
+
+    // It comes back for a moment, not long enough to let us in.
+    story.after(Span::secs(30));
+    story.happens(Msg::Opened);
+    story.welcome("bob", TWO);
+    story.breaks();
+    story.so_far(&[
+        "connect",
+        "> hello bob",
+        "* welcome again bob",
+        "> join lobby after 8 of 1",
+        "* lost: it broke",
+    ]);
+
+    // Then for good. "two" had been stored, its tick was lost: it comes back with the past, and the resent one is a
+    // double that the server does not store.
+    story.after(Span::secs(30));
+    story.happens(Msg::Opened);
+    story.welcome("bob", TWO);
+    story.joined("lobby", 1, 9);
+    story.so_far(&[
+        "connect",
+        "> hello bob",
+        "* welcome again bob",
+        "> join lobby after 8 of 1",
+        "* in lobby again with amy bob",
+        "> say #2 lobby: two",
+        "> say #3 lobby: 3",
+        "> say #4 lobby: 4",
+        "> say #5 lobby: 5",
+        "> say #6 lobby: 6",
+        "> say #7 lobby: 7",
+        "> say #8 lobby: 8",
+        "> say #9 lobby: 9",
+        "> say #10 lobby: 10",
+    ]);
+    let id = story.ids[1].clone();
+    story.hears(&format!(
+        r#"{{"type":"message","room":"lobby","seq":9,"user":"b0b","nick":"bob","text":"two","time":0,"id":"{id}"}}"#
+    ));
+    story.stored(2, 9, true);
+    for (number, seq) in (3..=10).zip(10..) {
+        story.stored(number, seq, false);
+    }
+    story.so_far(&[
+        "* lobby 9 me says: two",
+        "* lobby 10 me says: 3",
+        "* lobby 11 me says: 4",
+        "* lobby 12 me says: 5",
+        "* lobby 13 me says: 6",
+        "* lobby 14 me says: 7",
+        "* lobby 15 me says: 8",
+        "* lobby 16 me says: 9",
+        "* lobby 17 me says: 10",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
+fn a_position_that_is_of_no_use() {
+    let mut story = Story::in_the_lobby();
+    story.breaks();
+    story.after(Span::secs(30));
+    story.happens(Msg::Opened);
+    story.welcome("bob", TWO);
+    story.joined("lobby", 1, 2);
+    story.hears(r#"{"type":"reset","room":"lobby","reason":"epoch","first":1,"last":2}"#);
+    story.amy_says(1, "new log");
+    story.amy_says(2, "new life");
+    story.so_far(&[
+        "* lost: it broke",
+        "connect",
+        "> hello bob",
+        "* welcome again bob",
+        "> join lobby after 7 of 1",
+        "* in lobby again with amy bob",
+        "* Reset { room: RoomName(\"lobby\"), reason: Epoch }",
+        "* lobby 1 amy says: new log",
+        "* lobby 2 amy says: new life",
+    ]);
+}
+
+#[test]
+fn the_first_connection_fails() {
+    let mut story = Story::new(Wish::Guest, &["lobby"]);
+    story.happens(Msg::Start);
+    story.breaks();
+    story.so_far(&["connect", "stop: it broke"]);
+}
+
+#[test]
+fn what_cannot_get_better_is_not_tried_again() {
+    let mut story = Story::in_the_lobby();
+    story.happens(Msg::Lost(Loss { why: "against the rules".into(), again: Again::Never }));
+    story.so_far(&["stop: against the rules"]);
+    assert_eq!(story.model.deadline(), None);
+}
+
+#[test]
+fn the_waits_grow_and_a_good_connection_makes_them_short_again() {
+    let mut story = Story::in_the_lobby();
+    let wait = |story: &mut Story| {
+        story.breaks();
+        let wait = story.model.deadline().expect("a next try").since(story.now);
+        story.after(wait);
+        wait.0
+    };
+    let waits: Vec<u64> = (0..12).map(|_| wait(&mut story)).collect();
+    assert!(waits[0] < 500, "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait < 30_000), "{waits:?}");
+    assert!(waits[8..].iter().any(|wait| *wait > 5_000), "{waits:?}");
+    story.happens(Msg::Opened);
+    story.welcome("bob", ONE);
+    story.after(Span::secs(5));
+    assert!(wait(&mut story) < 500);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left() {
+    let mut story = Story::in_the_lobby();
+    story.breaks();
+    story.after(Span::secs(30));
+    story.happens(Msg::Opened);
+    story.after(Span::secs(10));
+    story.so_far(&[
+        "* lost: it broke",
+        "connect",
+        "> hello bob",
+        "drop",
+        "* lost: the server took the connection but did not answer our greeting",
+    ]);
+}
+
+#[test]
+fn leaving_waits_for_the_last_tick() {
+    let mut story = Story::in_the_lobby();
+    story.types("bye");
+    story.happens(Msg::Leave);
+    story.so_far(&["> say #1 lobby: bye"]);
+    story.stored(1, 8, false);
+    story.so_far(&["* lobby 8 me says: bye", "hang up"]);
+    story.breaks();
+    story.so_far(&["stop, 0 unconfirmed"]);
+}
+
+#[test]
+fn but_not_for_ever() {
+    let mut story = Story::in_the_lobby();
+    story.types("bye");
+    story.happens(Msg::Leave);
+    story.after(Span::secs(2));
+    story.breaks();
+    story.so_far(&["> say #1 lobby: bye", "hang up", "stop, 1 unconfirmed"]);
+    // Whoever asks twice does not wait, and without a connection there is nothing to wait for.
+    let mut story = Story::in_the_lobby();
+    story.types("bye");
+    story.happens(Msg::Leave);
+    story.happens(Msg::Leave);
+    story.so_far(&["> say #1 lobby: bye", "hang up"]);
+    let mut story = Story::in_the_lobby();
+    story.breaks();
+    story.happens(Msg::Leave);
+    story.so_far(&["* lost: it broke", "stop, 0 unconfirmed"]);
+}
