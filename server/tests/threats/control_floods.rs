@@ -40,7 +40,8 @@ fn a_million_pings_unread() {
         };
         println!("{sent} pings were taken from the sender, {pongs} pongs came, then {code:?}");
         assert!(crate::support::peer::is_end(&end), "it was hung up on: {end}");
-        assert!([Some(1008), None].contains(&code), "{code:?}");
+        // For so many pings, or, on a machine so slow that it comes first, for not reading for half a minute.
+        assert!([Some(1008), Some(1013), None].contains(&code), "{code:?}");
         assert!(pongs < sent, "not all were answered");
     });
     println!("1e6 pings unread: {}; {} KiB", pair.report(), server.peak().saturating_sub(base));
