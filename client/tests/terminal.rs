@@ -238,28 +238,42 @@ fn signals_leave_the_terminal_as_it_was() {
 }
 
 #[test]
-fn ctrl_z_and_back() {
+fn a_stop_and_back() {
     let board = Board::start();
     let mut pty = bob(&board);
-    for key_or_signal in [Some("\x1a"), None] {
-        pty.types("half");
-        pty.expect_text("lobby> half|");
-        match key_or_signal {
-            Some(key) => pty.types(key),
-            None => pty.signal(Signal::TSTP),
-        }
-        pty.wait_for_stop();
-        assert!(pty.settings().contains("ICANON"), "{}", pty.settings());
-        wait_until("pastes are not marked", || !pty.marks_pastes());
-        board.say("lobby", "amy", "meanwhile");
-        pty.signal(Signal::CONT);
-        pty.expect_text("<amy> meanwhile\nlobby> half|");
-        assert!(!pty.settings().contains("ICANON"), "{}", pty.settings());
-        assert!(pty.marks_pastes());
-        pty.types("\x15");
-        // Keys that are still on their way when the terminal changes its mode belong to nobody.
-        pty.expect_text("lobby> |");
-    }
+    pty.types("half");
+    pty.expect_text("lobby> half|");
+    // There is no shell here that could bring it back, so the key does nothing.
+    pty.types("\x1a");
+    pty.types("way");
+    pty.expect_text("lobby> halfway|");
+
+    pty.signal(Signal::TSTP);
+    pty.wait_for_stop();
+    assert!(pty.settings().contains("ICANON"), "{}", pty.settings());
+    wait_until("pastes are not marked", || !pty.marks_pastes());
+    board.say("lobby", "amy", "meanwhile");
+    pty.signal(Signal::CONT);
+    pty.expect_text("<amy> meanwhile\nlobby> halfway|");
+    assert!(!pty.settings().contains("ICANON"), "{}", pty.settings());
+    assert!(pty.marks_pastes());
+}
+
+/// Below a shell with job control, and below another program, as with `cargo run`: all of them stop, or the shell would
+/// never come back.
+#[test]
+fn ctrl_z_gives_the_shell_back_below_cargo_run() {
+    let board = Board::start();
+    let mut shell = Command::new("sh");
+    // The inner shell stands for cargo. `true` keeps it from becoming the client itself.
+    let script = "set -m; sh -c '\"$0\" \"$@\"; true' \"$0\" \"$@\"; echo the shell is back; kill -KILL %1";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_client"), "lobby", "--nick", "bob", "--server"]);
+    shell.arg(board.address()).env("TERM", "xterm").env_remove("SNUG_SERVER").env_remove("SNUG_NICK");
+    let mut pty = Pty::start(shell, 24, 80);
+    pty.types("half");
+    pty.expect_text("lobby> half|");
+    pty.types("\x1a");
+    wait_until("the shell is back", || pty.transcript().contains("the shell is back"));
 }
 
 #[test]

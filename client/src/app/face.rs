@@ -270,7 +270,7 @@ impl Person {
                 Some(Act::Line(line)) => return Some(Input::Line(line)),
                 Some(Act::Switch(turn)) => return Some(Input::Message(Msg::Switch(turn))),
                 Some(Act::Leave) => return Some(Input::Message(Msg::Leave)),
-                Some(Act::Suspend) => self.suspend(),
+                Some(Act::Suspend) => ask_to_suspend(),
             }
         }
         None
@@ -300,6 +300,16 @@ impl Person {
         }
         self.plain.resume();
         self.plain.resize(self.terminal.width());
+    }
+}
+
+/// Stops everybody in the foreground, as the terminal itself does: `cargo run` has to stop too, or the shell does not
+/// come back. The signal to ourselves is then one like any other.
+fn ask_to_suspend() {
+    // In the group of the session's leader there is no shell that could bring us back.
+    let group = rustix::process::getpgrp();
+    if rustix::process::getsid(None) != Ok(group) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TSTP);
     }
 }
 
