@@ -86,12 +86,15 @@ fn who_sends_no_text_or_reads_nothing() {
     sleeper.send(upgrade("/ws/lobby?nick=sleeper", false).as_bytes()).expect("it reads");
     let mut anna = server.plain("anna", "lobby");
     let long = "z".repeat(10_000);
+    let mut said = 0;
     let page = loop {
         anna.say(&long);
+        said += 1;
         let page = server.scrape();
         if hung_up(&page, "too-slow") > 0.0 {
             break page;
         }
+        assert!(said < 5000, "it is never hung up on");
         while !anna.next().starts_with("+ ") {}
     };
     assert_eq!((hung_up(&page, "not-text"), hung_up(&page, "too-slow")), (1.0, 1.0));
@@ -126,8 +129,11 @@ fn when_memory_is_short() {
         .collect();
     let long = "z".repeat(10_000);
     // Above four fifths of the budget nobody is let in, so a question has to wait for better times.
+    let mut said = 0;
     let page = loop {
         anna.say(&long);
+        said += 1;
+        assert!(said < 5000, "it is never too much");
         while !anna.next().starts_with("+ ") {}
         let Some(page) = read(&server.raw(GET)) else { continue };
         if hung_up(&page, "memory") > 0.0 || hung_up(&page, "too-slow") as usize == sleepers.len() {
@@ -145,7 +151,7 @@ fn lateness(patience: Patience, offend: impl FnOnce(&mut Peer), reason: &str) {
     offend(&mut peer);
     // Reads to the end, so it has happened.
     while peer.fill().is_ok() {}
-    loop {
+    for _ in 0..1000 {
         let mut asker = Peer::dial(address).expect("it accepts");
         if asker.send(GET.as_bytes()).is_err() {
             continue;
@@ -157,6 +163,7 @@ fn lateness(patience: Patience, offend: impl FnOnce(&mut Peer), reason: &str) {
         assert_eq!(hung_up(&page, reason), 1.0, "{reason}");
         return;
     }
+    panic!("every question was too late");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod support;
 mod dist;
 mod endings;
 mod exposition;
+mod turn;
 
 use std::time::Instant;
 
@@ -197,6 +198,7 @@ fn outcomes_add_up() {
             break page;
         }
         came += 1;
+        assert!(came < 10_000, "it never notices that one is gone");
     };
     let turned_away = page.at(&outcome("turned-away"));
     assert!(turned_away >= 1.0);
