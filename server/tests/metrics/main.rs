@@ -277,6 +277,20 @@ fn who_reads_slowly_lags_and_is_behind() {
     assert!(page >= 5.0, "{page} by page");
 }
 
+/// 82 fe 2710: a binary message of 10,000 bytes, of which half has come.
+#[test]
+fn an_unfinished_message_is_held() {
+    let server = Server::start(&[]);
+    let mut halfway = Peer::dial(server.address).expect("it accepts");
+    halfway.send(support::peer::upgrade("/ws", true).as_bytes()).expect("it reads");
+    halfway.head().expect("an answer");
+    halfway.send(&[&[0x82, 0xfe, 0x27, 0x10, 0, 0, 0, 0][..], &[7; 5000]].concat()).expect("it reads");
+    let page = server.scrape_until("half of it is held", |page| page.at("snug_held_bytes") >= 5000.0);
+    assert_eq!(page.at("snug_unsent_bytes"), 0.0, "nothing waits for it");
+    drop(halfway);
+    server.scrape_until("nothing is held", |page| page.at("snug_held_bytes") == 0.0);
+}
+
 #[test]
 fn descriptors_that_run_out_are_counted() {
     let server = Server::start_with_files(24, &[]);
