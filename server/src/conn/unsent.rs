@@ -208,4 +208,17 @@ mod tests {
         near.finish();
         assert!(reader.join().unwrap() == stream(0, said), "every byte once, in order");
     }
+    #[test]
+    fn a_last_word_can_be_taken_back() {
+        let (mut near, _far) = pair();
+        let mut unsent = Unsent::default();
+        while unsent.len() == 0 {
+            unsent.write(&mut near, std::iter::once(&stream(0, 300_000)[..])).unwrap();
+        }
+        let waits = unsent.len();
+        unsent.keep_for_the_end(b"pong".to_vec());
+        assert_eq!(unsent.len(), waits + 4);
+        unsent.drop_last_word();
+        assert_eq!(unsent.len(), waits);
+    }
 }
