@@ -22,7 +22,7 @@ use protocol::chat::id::{Epoch, RequestId, SessionKey, text};
 use protocol::chat::request::{Envelope, Request, Since};
 use protocol::time::{Millis, Span};
 
-use store::Store;
+use store::{Left, Store};
 
 pub const EPOCH: Epoch = Epoch([7; 8]);
 
@@ -81,7 +81,7 @@ impl World {
         Self {
             hub: Hub::new(settings),
             now: Millis(0),
-            store: Store { page: 2, ..Store::default() },
+            store: Store::default(),
             mail: VecDeque::new(),
             told: Vec::new(),
             hung_up: Vec::new(),
@@ -93,6 +93,20 @@ impl World {
             generations: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }
+    }
+
+    /// The server ends and another one starts, with what the store has left. Nobody is connected any more, and what the
+    /// store was asked is asked no more.
+    pub fn restart(&mut self, settings: Settings, left: Left) {
+        self.store.restart(settings.epoch, left);
+        self.hub = Hub::new(settings);
+        self.mail.clear();
+        self.told.clear();
+        self.published.clear();
+        self.unread.clear();
+        self.awaited.clear();
+        self.live.clear();
+        self.tenants.clear();
     }
 
     /// A new connection, in the lowest free slot.
@@ -247,7 +261,7 @@ impl World {
 
     /// Those that were behind are live from their `Live` until they join again or lag; and the hub knows it.
     fn check_who_is_live(&self) {
-        for name in self.store.logs.keys() {
+        for name in self.store.book.logs.keys() {
             let Some(room) = self.hub.room(name) else { continue };
             let slots = self.hub.members(room).iter().copied();
             let live: Vec<u32> = slots.filter(|slot| self.is_live(self.tenant(*slot), name)).collect();
@@ -368,6 +382,14 @@ impl World {
 }
 
 impl Letter {
+    /// Whether it was posted for this connection.
+    pub fn is_of(&self, conn: ConnId) -> bool {
+        match self {
+            Self::Record(record) => record.origin == Some(conn),
+            Self::Recall(recall) => recall.conn == conn,
+        }
+    }
+
     /// Whether it is a question of the same connection about the same room, for the same purpose.
     fn asks_the_same(&self, recall: &Recall) -> bool {
         let Self::Recall(other) = self else { return false };
