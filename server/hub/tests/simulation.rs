@@ -9,7 +9,8 @@ mod common;
 use std::env;
 use std::thread::{self, available_parallelism, panicking};
 
-use common::evening::{Dice, Evening};
+use common::dice::Dice;
+use common::evening::Evening;
 use common::model::Tally;
 
 /// How many evenings a plain `cargo test` plays: ten seconds or so without optimisation.

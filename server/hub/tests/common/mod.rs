@@ -6,6 +6,7 @@
 // Each test file uses its part of it, none is a library, and a test may unwrap.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod dice;
 pub mod evening;
 pub mod model;
 pub mod reader;
@@ -14,7 +15,7 @@ pub mod teller;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hub::effect::{Audience, Effect, Purpose, Range, Recall, Record};
+use hub::effect::{Audience, Effect, Purpose, Range, Recall};
 use hub::input::{Applied, ConnId, Dialect, Greeting, Input, Stored};
 use hub::{Hub, RoomId, Settings};
 use protocol::chat::event::{Durability, Entry, Event, Message, Stored as Tick};
@@ -22,6 +23,7 @@ use protocol::chat::id::{Epoch, RequestId, SessionKey, text};
 use protocol::chat::request::{Envelope, Request, Since};
 use protocol::time::{Millis, Span};
 
+pub use store::Letter;
 use store::{Left, Store};
 
 pub const EPOCH: Epoch = Epoch([7; 8]);
@@ -47,12 +49,6 @@ pub struct World {
     live: BTreeMap<ConnId, BTreeSet<String>>,
     generations: BTreeMap<u32, u32>,
     tenants: BTreeMap<u32, u32>,
-}
-
-/// What the store is asked.
-pub enum Letter {
-    Record(Record),
-    Recall(Recall),
 }
 
 /// What a connection is told, on its way.
@@ -378,22 +374,6 @@ impl World {
 
     fn tenant(&self, slot: u32) -> ConnId {
         ConnId { slot, generation: self.tenants[&slot] }
-    }
-}
-
-impl Letter {
-    /// Whether it was posted for this connection.
-    pub fn is_of(&self, conn: ConnId) -> bool {
-        match self {
-            Self::Record(record) => record.origin == Some(conn),
-            Self::Recall(recall) => recall.conn == conn,
-        }
-    }
-
-    /// Whether it is a question of the same connection about the same room, for the same purpose.
-    fn asks_the_same(&self, recall: &Recall) -> bool {
-        let Self::Recall(other) = self else { return false };
-        (other.conn, &other.room, &other.purpose) == (recall.conn, &recall.room, &recall.purpose)
     }
 }
 

@@ -79,6 +79,12 @@ pub enum Left {
     Nothing,
 }
 
+/// What the store is asked.
+pub enum Letter {
+    Record(Record),
+    Recall(Recall),
+}
+
 type Refused = (ConnId, Option<RequestId<'static>>, Refusal);
 
 impl Store {
@@ -166,5 +172,21 @@ impl Store {
             entries.truncate(self.page);
         }
         Recalled { conn, room, purpose, topic: log.topic.clone(), first, last, reset, entries, more }
+    }
+}
+
+impl Letter {
+    /// Whether it was posted for this connection.
+    pub fn is_of(&self, conn: ConnId) -> bool {
+        match self {
+            Self::Record(record) => record.origin == Some(conn),
+            Self::Recall(recall) => recall.conn == conn,
+        }
+    }
+
+    /// Whether it is a question of the same connection about the same room, for the same purpose.
+    pub fn asks_the_same(&self, recall: &Recall) -> bool {
+        let Self::Recall(other) = self else { return false };
+        (other.conn, &other.room, &other.purpose) == (recall.conn, &recall.room, &recall.purpose)
     }
 }
