@@ -12,8 +12,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accept_limits;
 mod chaos;
 mod control_floods;
+mod fairness;
 mod fragments;
 mod frames_hostile;
 mod handshakes;
