@@ -65,6 +65,11 @@ impl Crowd {
         member.write();
     }
 
+    /// Ends one connection.
+    pub(crate) fn leave(&mut self, number: usize) {
+        self.members.remove(&number);
+    }
+
     /// Ends all connections the hard way: the server gets resets.
     pub(crate) fn reset(&mut self) {
         for (_, member) in self.members.drain() {
