@@ -40,6 +40,11 @@ impl Peer {
         Ok(Self::over(TcpStream::from(socket)))
     }
 
+    /// From now on the kernel keeps more for it: with a narrow window each few bytes would wait for an acknowledgement.
+    pub(crate) fn widen(&self) {
+        sockopt::set_socket_recv_buffer_size(&self.stream, 1024 * 1024).expect("a larger buffer");
+    }
+
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");

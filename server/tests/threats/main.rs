@@ -18,12 +18,14 @@ mod control_floods;
 mod fairness;
 mod fragments;
 mod frames_hostile;
+mod half_open;
 mod handshakes;
 mod heads;
 mod invalid_text;
 mod origins;
 mod slowloris;
 mod smuggling;
+mod stalled_readers;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {
