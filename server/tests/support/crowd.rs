@@ -2,7 +2,7 @@
 //! answer is the test's business. Pings are answered, as every client does.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub(crate) enum Heard {
     Text(String),
     /// A close frame, with its code.
     Closed(u16),
-    /// The stream has ended. It is not in the crowd any more.
-    Gone,
+    /// The stream has ended, or broken. It is not in the crowd any more.
+    Gone(Option<ErrorKind>),
 }
 
 pub(crate) struct Crowd {
@@ -62,7 +62,7 @@ impl Crowd {
     pub(crate) fn say(&mut self, number: usize, text: &str) {
         let member = self.members.get_mut(&number).expect("it is there");
         member.outgoing.extend(frame(0x80 | TEXT, text.as_bytes()));
-        member.write();
+        let _ = member.write(); // if it fails, the next event says so
     }
 
     /// Ends one connection.
@@ -88,40 +88,43 @@ impl Crowd {
             let Token(number) = event.token();
             let Some(member) = self.members.get_mut(&number) else { continue };
             // What waits goes first: before it is connected nothing comes.
-            let could_write = member.write();
-            let is_open = member.read();
+            let written = member.write();
+            let read = member.read();
             while let Some(heard) = member.next() {
                 hear(number, heard, &mut member.outgoing);
             }
-            member.write();
-            if !(could_write && is_open) {
+            let _ = member.write(); // if it fails, the next event says so
+            if let Err(why) = written.and(read) {
                 self.members.remove(&number);
-                hear(number, Heard::Gone, &mut Vec::new());
+                let why = Some(why.kind()).filter(|why| *why != ErrorKind::UnexpectedEof);
+                hear(number, Heard::Gone(why), &mut Vec::new());
             }
         }
     }
 }
 
 impl Member {
-    /// Sends what waits, as far as it is taken. False when nobody is there.
-    fn write(&mut self) -> bool {
+    /// Sends what waits, as far as it is taken.
+    fn write(&mut self) -> io::Result<()> {
         while !self.outgoing.is_empty() {
             match self.stream.write(&self.outgoing) {
                 Ok(count) => drop(self.outgoing.drain(..count)),
-                Err(error) => return is_pause(error.kind()),
+                Err(error) if is_pause(&error) => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
-        true
+        Ok(())
     }
 
-    /// Reads all there is. False at the end of the stream.
-    fn read(&mut self) -> bool {
+    /// Reads all there is. The end of the stream is an `UnexpectedEof`.
+    fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         loop {
             match self.stream.read(&mut buffer) {
-                Ok(0) => return false,
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.inbox.extend_from_slice(&buffer[..count]),
-                Err(error) => return is_pause(error.kind()),
+                Err(error) if is_pause(&error) => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -149,6 +152,7 @@ impl Member {
     }
 }
 
-fn is_pause(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected)
+/// Nothing can be done now. Until it is connected, nothing can be done either.
+fn is_pause(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected)
 }

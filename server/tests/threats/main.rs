@@ -21,6 +21,7 @@ mod frames_hostile;
 mod half_open;
 mod handshakes;
 mod heads;
+mod herd;
 mod invalid_text;
 mod origins;
 mod slowloris;
