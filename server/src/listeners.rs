@@ -25,6 +25,15 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// After running out of file descriptors, try again this much later.
 const RETRY: Span = Span(250);
 
+/// That nobody can be accepted is said at most this often. It is found out with every caller, and logs are on cards
+/// that wear out; how often it happens is counted.
+const SAY_EVERY: Span = Span::secs(60);
+
+/// How many callers the kernel keeps until we come to the door, if it agrees (listen(2), somaxconn). As many as may be
+/// connected by default, so that all of them can come back at once after a restart; whom it does not keep tries again
+/// a second later or more.
+const BACKLOG: i32 = 4096;
+
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -56,6 +65,8 @@ pub(crate) struct Listeners {
     doors: Vec<Door>,
     /// When to accept again without being told to by the poll.
     retry_at: Option<Millis>,
+    /// When it was last said that nobody can be accepted.
+    said_at: Option<Millis>,
 }
 
 #[derive(Debug)]
@@ -87,7 +98,7 @@ impl Listeners {
             });
             doors.push(door.map_err(|error| fault(place, &error))?);
         }
-        Ok(Self { doors, retry_at: None })
+        Ok(Self { doors, retry_at: None, said_at: None })
     }
 
     /// Where they listen: what the kernel made of port 0.
@@ -111,7 +122,10 @@ impl Listeners {
                     // The caller was gone before we came to the door.
                     io::ErrorKind::ConnectionAborted => metrics.accept_errors.add("ECONNABORTED"),
                     _ => {
-                        warn!("cannot accept: {error}; trying again in {} ms", RETRY.0);
+                        if self.said_at.is_none_or(|at| at.plus(SAY_EVERY) <= now) {
+                            warn!("cannot accept: {error}; trying again every {} ms", RETRY.0);
+                            self.said_at = Some(now);
+                        }
                         metrics.accept_errors.add(name(&error));
                         self.retry_at = Some(now.plus(RETRY));
                         return callers;
@@ -155,10 +169,17 @@ impl Listeners {
 impl Door {
     fn open(place: &Place) -> io::Result<Self> {
         match place {
-            Place::Tcp(address) => TcpListener::bind(*address).map(Self::Tcp),
+            Place::Tcp(address) => {
+                let socket = TcpListener::bind(*address)?;
+                // It listens already, with the standard library's backlog of 128.
+                rustix::net::listen(&socket, BACKLOG)?;
+                Ok(Self::Tcp(socket))
+            }
             Place::Unix(path) => {
                 remove_leftover(path)?;
-                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+                let socket = UnixListener::bind(path)?;
+                rustix::net::listen(&socket, BACKLOG)?;
+                Ok(Self::Unix(socket, path.clone()))
             }
         }
     }

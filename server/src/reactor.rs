@@ -251,7 +251,9 @@ impl<D: Desk> Reactor<D> {
                         self.outbox.mark(slot);
                     }
                 }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                // Who is on the list is read by it, later in this turn: one share a turn is enough for anybody.
+                let is_listed = conn.is_listed();
+                if !is_listed && (event.is_readable() || event.is_read_closed() || event.is_error()) {
                     self.read(now, slot, event.is_read_closed() || event.is_error());
                 }
             }

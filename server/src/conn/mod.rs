@@ -51,6 +51,8 @@ pub struct Conn {
     closing: Closing,
     /// Reading waits until what was run up is worked off.
     paused: bool,
+    /// It is on the list of those to be read again.
+    listed: bool,
     /// The desk knows it and has to be told of its end.
     known: bool,
     /// It is on the list of those to be freed.
@@ -125,6 +127,7 @@ impl Conn {
             address: address.to_be_bytes(),
             closing: Closing::Open,
             paused: false,
+            listed: false,
             known: false,
             dead: false,
             lagging: false,
@@ -307,6 +310,22 @@ impl Conn {
     /// Reads again.
     pub fn resume(&mut self) {
         self.paused = false;
+    }
+
+    /// Puts it down to be read again. False if it is down already: it is read once in a turn, whatever happens.
+    pub fn list(&mut self) -> bool {
+        !std::mem::replace(&mut self.listed, true)
+    }
+
+    /// Its turn to be read again has come.
+    pub fn unlist(&mut self) {
+        self.listed = false;
+    }
+
+    /// Whether it is read again in any case.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed
     }
 
     /// How long reading has to wait for what was run up to be worked off.

@@ -13,7 +13,9 @@ use crate::conn::{Desk, Waits};
 
 impl<D: Desk> Reactor<D> {
     pub(super) fn read_again(&mut self, now: Millis, id: ConnId) {
-        if self.table.conn(id.slot).is_some_and(|(now_there, _)| now_there == id) {
+        let Some((now_there, conn)) = self.table.conn(id.slot) else { return };
+        if now_there == id {
+            conn.unlist();
             self.read(now, id.slot, true);
         }
     }
@@ -62,7 +64,7 @@ impl<D: Desk> Reactor<D> {
             self.table.recharge(slot);
         }
         if count == allowed || to_the_end {
-            self.again.push(id);
+            self.list(id);
         }
     }
 
@@ -103,6 +105,13 @@ impl<D: Desk> Reactor<D> {
         conn.resume();
         let waits = conn.waits();
         self.wait_for(now, id.slot, waits);
-        self.again.push(id);
+        self.list(id);
+    }
+
+    /// Reads it in the next turn, once, however often it is asked for.
+    fn list(&mut self, id: ConnId) {
+        if self.table.conn(id.slot).is_some_and(|(now_there, conn)| now_there == id && conn.list()) {
+            self.again.push(id);
+        }
     }
 }
