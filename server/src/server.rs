@@ -194,6 +194,11 @@ impl<E: Engine> Server<E> {
         }
     }
 
+    #[cfg(any(test, feature = "scripted"))]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// How everything stands, for whoever asks for the counters.
     fn chat(&self) -> Chat {
         Chat { counts: self.hub.counts(), ring: self.store.kept(), mail: self.store.mail() }
