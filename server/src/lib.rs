@@ -29,3 +29,4 @@ mod source;
 pub mod stage;
 pub mod store;
 pub mod web;
+pub mod worker;

@@ -1,7 +1,7 @@
 //! The event loop: the poll, and the fixed order of one turn. Owns the sockets and their deadlines; must not know
 //! rooms, frames or JSON. What connections mean is the [`Desk`]'s business.
 //!
-//! [`Reactor::run`] waits for the kernel and asks what time it is; [`Reactor::turn`] is told both, so a script can play
+//! [`Reactor::run`] waits for the kernel and asks what time it is; its `turn` is told both, so a script can play
 //! any turn at any time. One turn, always in this order:
 //!
 //! 1. **poll**: wait for the kernel, a deadline, or nothing at all if something was left over;
@@ -11,24 +11,25 @@
 //! 5. **flush**: the only phase that writes; one vectored write for each connection that is due something;
 //! 6. **reap**: the only phase that frees slots.
 //!
-//! Reading is in `read.rs`, flushing and reaping in `flush.rs`, what only scripts need in `scripted.rs`.
+//! Greeting is in `greet.rs`, reading in `read.rs`, flushing and reaping in `flush.rs`. What only scripts need is in
+//! `scripted.rs`.
 //!
 //! Sockets are registered once, for both directions, edge-triggered. So an edge must never be forgotten: who is left
 //! with unread bytes is on the `again` list, who could not write is `blocked` until the writable edge.
 
 mod flush;
+mod greet;
 mod read;
 #[cfg(any(test, feature = "scripted"))]
 mod scripted;
 
-use std::collections::BTreeSet;
-use std::io::{self, IoSlice};
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::time::Duration;
 
 use hub::input::ConnId;
-use log::{debug, info, trace, warn};
+use log::{debug, info, trace};
 use mio::{Events, Poll};
-use protocol::http::Refusal;
 use protocol::time::{Millis, Span};
 use protocol::ws::encode::{self, Opcode};
 
@@ -37,12 +38,12 @@ use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
 use crate::conn::outbox::Outbox;
 use crate::conn::table::Table;
-use crate::conn::transport::{self, Transport, address_number};
 use crate::conn::{Desk, Flushed, Manners, Waits};
-use crate::listeners::{Caller, Listeners, Place};
-use crate::metrics::{Bounds, Full, Levels};
+use crate::listeners::{Listeners, Place};
+use crate::metrics::{Bounds, Levels};
 use crate::signal::StopSignals;
 use crate::source::{Happened, Source};
+use crate::worker::Bell;
 
 /// The one read buffer of the loop, and so the most that one connection may read in one turn. Large enough that a
 /// busy sender's messages share system calls, small enough that a hundred busy senders take turns quickly.
@@ -89,6 +90,8 @@ pub struct Reactor<D> {
     again: Vec<ConnId>,
     /// Connections that sent faster than they may, and when they are read again.
     paused: BTreeSet<(Millis, u32, u32)>,
+    /// Connections whose desk can take no more from them, until it has taken in mail.
+    waiting: VecDeque<ConnId>,
     /// What the flush found out; the desk hears of it when nothing is written any more.
     findings: Vec<(u32, Flushed)>,
     /// Connections that have read all, as the desk wanted to know.
@@ -101,16 +104,22 @@ pub struct Reactor<D> {
 }
 
 impl<D: Desk> Reactor<D> {
-    /// Listens at `places` and is ready to run.
+    /// Listens at `places` and is ready to run. `desk` is built when that has gone well; its workers ring the bell when
+    /// they have answered.
     ///
     /// # Errors
-    /// A sentence for people: which address it was, and what to do.
-    pub fn bind(places: &[Place], settings: Settings, desk: D) -> Result<Self, String> {
+    /// A sentence for people: which address it was, and what to do; or what `desk` says.
+    pub fn bind(
+        places: &[Place],
+        settings: Settings,
+        desk: impl FnOnce(Bell) -> Result<D, String>,
+    ) -> Result<Self, String> {
         let fault = |error: io::Error| format!("cannot start the event loop: {error}");
         let poll = Poll::new().map_err(fault)?;
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
         let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
-        Ok(Self::new(poll, Some(signals), listeners, settings, desk))
+        let bell = Bell::new(poll.registry(), Source::Bell.token()).map_err(fault)?;
+        Ok(Self::new(poll, Some(signals), listeners, settings, desk(bell)?))
     }
 
     fn new(
@@ -135,6 +144,7 @@ impl<D: Desk> Reactor<D> {
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
             paused: BTreeSet::new(),
+            waiting: VecDeque::new(),
             findings: Vec::new(),
             drained: Vec::new(),
             mail_left: false,
@@ -190,6 +200,7 @@ impl<D: Desk> Reactor<D> {
             self.desk.drained(now, conn, &mut self.outbox);
         }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
+        self.go_on_reading(now);
 
         self.expire(now);
         self.desk.fan_out(&mut self.outbox);
@@ -199,7 +210,7 @@ impl<D: Desk> Reactor<D> {
         self.reap(now);
         self.outbox.metrics.levels = Levels {
             connections: self.table.len(),
-            paused: self.paused.len(),
+            paused: self.paused.len() + self.waiting.len(),
             unsent: self.table.unsent(),
             held: self.held(),
         };
@@ -230,6 +241,8 @@ impl<D: Desk> Reactor<D> {
                     self.stop(now);
                 }
             }
+            // Mail is taken in each turn anyway.
+            Source::Bell => {}
             Source::Listener(index) => {
                 for caller in self.listeners.accept(now, index, &mut self.outbox.metrics) {
                     self.greet(now, caller);
@@ -248,61 +261,6 @@ impl<D: Desk> Reactor<D> {
                 }
             }
         }
-    }
-
-    /// Whether one more may come in, or why not.
-    fn judge(&self, address: Option<u128>) -> Result<(), Full> {
-        let Settings { connections, per_address, memory, .. } = self.settings;
-        let many = address.map_or(0, |address| self.table.from_address(address));
-        if per_address.is_some_and(|limit| many >= limit) {
-            return Err(Full::Address);
-        }
-        if connections.is_some_and(|limit| self.table.len() >= limit as usize) {
-            return Err(Full::Connections);
-        }
-        if memory.is_some_and(|limit| self.held() > limit / 10 * 8) {
-            return Err(Full::Memory);
-        }
-        Ok(())
-    }
-
-    /// How many bytes everything that grows takes.
-    fn held(&self) -> usize {
-        self.table.held() + self.desk.held()
-    }
-
-    fn greet(&mut self, now: Millis, caller: Caller) {
-        let (mut transport, address) = match caller {
-            Caller::Tcp(stream, ip) => {
-                let patience = self.settings.patience;
-                transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
-                (Transport::Plain(stream), Some(address_number(ip)))
-            }
-            Caller::Unix(stream) => (Transport::Unix(stream), None),
-            #[cfg(any(test, feature = "scripted"))]
-            Caller::Fake(socket, ip) => (Transport::Fake(socket), Some(address_number(ip))),
-        };
-        if let Err(full) = self.judge(address) {
-            debug!("turned a connection away, by the limit of {full}");
-            let mut answer = Vec::new();
-            Refusal::Full.respond(&mut answer);
-            self.outbox.metrics.turned_away(full, Refusal::Full.status());
-            // One small write into an empty buffer; whether it arrives does not matter.
-            let sent = transport.write(&[IoSlice::new(&answer)]).unwrap_or(0);
-            self.outbox.metrics.sent += sent as u64;
-            return;
-        }
-        let slot = self.table.insert(transport, address);
-        let Some((_, conn)) = self.table.conn(slot) else { return };
-        if let Err(error) = conn.register(self.poll.registry(), Source::Conn(slot).token()) {
-            warn!("cannot watch a new connection: {error}");
-            self.table.bury(slot);
-            return;
-        }
-        debug!("conn {slot}: accepted");
-        // So that whoever asks in this turn is among those who are there.
-        self.outbox.metrics.levels.connections = self.table.len();
-        self.deadlines.set(slot, Deadline::Handshake, now);
     }
 
     fn wait_for(&mut self, now: Millis, slot: u32, waits: Waits) {

@@ -44,7 +44,7 @@ const MOST_TURNS: usize = 10_000;
 /// See the module's head.
 #[derive(Debug)]
 pub struct Stage {
-    reactor: Reactor<Server<Gate<Memory>>>,
+    reactor: Reactor<Server>,
     /// Where people call.
     pub door: Door,
     /// Holds the store's answers back.
@@ -59,18 +59,31 @@ pub struct Stage {
     begin_with: usize,
 }
 
-/// What a server is held to in which everything is met soon.
-#[must_use]
-pub fn tight() -> (Settings, Ring) {
-    let rules = Rules { role: Role::Server, message: MAX_MESSAGE, fragments: MAX_FRAGMENTS };
-    let settings = Settings {
-        manners: Manners { rules, pace: Pace::per_second(10), max_unsent: 8 * 1024 },
-        patience: Patience::default(),
-        connections: Some(12),
-        per_address: Some(6),
-        memory: Some(48 * 1024),
-    };
-    (settings, Ring { entries: 12, bytes: 4 * 1024, total: 12 * 1024 })
+/// What the server on the stage is held to.
+#[derive(Clone, Copy, Debug)]
+pub struct House {
+    /// The loop.
+    pub settings: Settings,
+    /// What is kept of what was said.
+    pub ring: Ring,
+    /// How many letters the mailbox of the store holds.
+    pub mail: Option<usize>,
+}
+
+impl House {
+    /// One in which every limit is met soon.
+    #[must_use]
+    pub fn tight() -> Self {
+        let rules = Rules { role: Role::Server, message: MAX_MESSAGE, fragments: MAX_FRAGMENTS };
+        let settings = Settings {
+            manners: Manners { rules, pace: Pace::per_second(10), max_unsent: 8 * 1024 },
+            patience: Patience::default(),
+            connections: Some(12),
+            per_address: Some(6),
+            memory: Some(48 * 1024),
+        };
+        Self { settings, ring: Ring { entries: 12, bytes: 4 * 1024, total: 12 * 1024 }, mail: Some(8) }
+    }
 }
 
 impl Stage {
@@ -79,12 +92,13 @@ impl Stage {
     /// # Panics
     /// If the system gives no epoll instance.
     #[must_use]
-    pub fn new((settings, ring): (Settings, Ring)) -> Self {
+    pub fn new(House { settings, ring, mail }: House) -> Self {
         NEXT_SECRET.set(1);
         let mut limits = hub::limits::Settings::new(EPOCH, Durability::Memory, "snug", 1);
         (limits.rooms_per_connection, limits.connections_per_person, limits.rooms) = (3, 3, 4);
         let (engine, gate) = Gate::before(Memory::new(EPOCH, ring));
-        let desk = Server::new(Hub::new(limits), Store::new(engine), secret, Origins::default());
+        let desk =
+            Server::new(Hub::new(limits), Store::new(engine).with_depth(mail), secret, Origins::default());
         let door = Door::new();
         let reactor = Reactor::scripted(door.clone(), settings, desk).expect("an epoll instance");
         Self { reactor, door, gate, now: 0, peers: Vec::new(), rumours: Vec::new(), begin_with: 0 }

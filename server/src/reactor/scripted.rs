@@ -23,12 +23,12 @@ impl<D: Desk> Reactor<D> {
         Ok(Self::new(Poll::new()?, None, Listeners::fake(door), settings, desk))
     }
 
-    /// See [`Reactor::turn`].
+    /// As `turn`.
     pub(crate) fn play(&mut self, began: u64, happened: impl Iterator<Item = Happened>) {
         self.turn(began, happened);
     }
 
-    /// See [`Reactor::wait`].
+    /// As `wait`.
     pub(crate) fn waits(&self, now: Millis) -> Option<Span> {
         self.wait(now)
     }
@@ -72,9 +72,9 @@ impl<D: Desk> Reactor<D> {
     fn check_conn(&mut self, slot: u32) {
         let Some((id, conn)) = self.table.conn(slot) else { return };
         assert!(!conn.is_dead(), "conn {slot} is to be freed, and was not in the same turn");
-        let pause =
-            self.paused.iter().find(|(_, at, generation)| (*at, *generation) == (slot, id.generation));
-        assert_eq!(conn.is_paused(), pause.is_some(), "conn {slot} is resumed if it is paused");
+        let waits = self.waiting.contains(&id)
+            || self.paused.iter().any(|(_, at, generation)| (*at, *generation) == (slot, id.generation));
+        assert_eq!(conn.is_paused(), waits, "conn {slot} is resumed if it is paused");
         let ends = conn.waits() == Waits::ForEnd;
         let is_due = |deadlines: &Deadlines| deadlines.of(slot).is_some();
         assert!(

@@ -8,7 +8,7 @@ use protocol::time::Span;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::fake::Peer;
-use crate::stage::{Ear, Heard, Stage, tight};
+use crate::stage::{Ear, Heard, House, Stage};
 
 const V1: &str = "GET /ws HTTP/1.1\r\nHost: snug\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -16,9 +16,9 @@ const V1: &str = "GET /ws HTTP/1.1\r\nHost: snug\r\nUpgrade: websocket\r\nConnec
 
 /// A house with place enough, where only a reader's patience is short.
 fn house() -> Stage {
-    let (mut settings, ring) = tight();
-    settings.memory = None;
-    Stage::new((settings, ring))
+    let mut house = House::tight();
+    (house.settings.memory, house.mail) = (None, None);
+    Stage::new(house)
 }
 
 /// Somebody who speaks `snug.v1`.

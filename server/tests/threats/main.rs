@@ -22,6 +22,7 @@ mod invalid_text;
 mod origins;
 mod slowloris;
 mod smuggling;
+mod stalled_store;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {

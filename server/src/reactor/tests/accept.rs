@@ -5,6 +5,7 @@ use protocol::time::Span;
 use rustix::io::Errno;
 
 use super::{Actor, house};
+use crate::stage::{House, Stage};
 
 const OUT_OF: [(Errno, &str); 4] = [
     (Errno::MFILE, "EMFILE"),
@@ -84,10 +85,10 @@ fn a_caller_that_went_away() {
 /// A herd is let in by 64 in a turn, without another edge, and those who are inside are heard in between.
 #[test]
 fn a_herd_takes_turns() {
-    let (mut settings, ring) = crate::stage::tight();
-    (settings.connections, settings.per_address, settings.memory) = (None, None, None);
-    settings.manners.pace = None;
-    let mut stage = crate::stage::Stage::new((settings, ring));
+    let mut house = House::tight();
+    (house.settings.connections, house.settings.per_address, house.settings.memory) = (None, None, None);
+    house.settings.manners.pace = None;
+    let mut stage = Stage::new(house);
     let mut anna = Actor::enters(&mut stage, "anna");
     let herd: Vec<Actor> = (0..150).map(|_| Actor::calls(&mut stage)).collect();
     let mut left = Vec::new();

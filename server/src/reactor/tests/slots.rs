@@ -238,9 +238,8 @@ fn what_was_left_to_go_on_with() {
     let _ = carol.hears();
     // She takes all that waits, leaves more to read than is read at once, and hangs up.
     anna.peer.make_room(usize::MAX);
-    (0..300).for_each(|_| {
-        anna.peer.send(&[0x8a, 0xfd, 0, 0, 0, 0].into_iter().chain([0; 125]).collect::<Vec<_>>())
-    });
+    let pong = [&[0x8a, 0xfd, 0, 0, 0, 0], &[0; 125][..]].concat();
+    anna.peer.send(&pong.repeat(600));
     anna.peer.end();
     stage.turn();
     let slot = anna.slot();
