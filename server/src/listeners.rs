@@ -26,6 +26,15 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// After running out of file descriptors, try again this much later.
 const RETRY: Span = Span(250);
 
+/// That nobody can be accepted is said at most this often. It is found out with every caller, and logs are on cards
+/// that wear out; how often it happens is counted.
+const SAY_EVERY: Span = Span::secs(60);
+
+/// How many callers the kernel keeps until we come to the door, if it agrees (listen(2), somaxconn). As many as may be
+/// connected by default, so that all of them can come back at once after a restart; whom it does not keep tries again
+/// a second later or more.
+const BACKLOG: i32 = 4096;
+
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -61,6 +70,8 @@ pub(crate) struct Listeners {
     retry_at: Option<Millis>,
     /// This turn has had its share.
     is_enough: bool,
+    /// When it was last said that nobody can be accepted.
+    said_at: Option<Millis>,
 }
 
 #[derive(Debug)]
@@ -149,7 +160,10 @@ impl Listeners {
                     // The caller was gone before we came to the door.
                     io::ErrorKind::ConnectionAborted => metrics.accept_errors.add("ECONNABORTED"),
                     _ => {
-                        warn!("cannot accept: {error}; trying again in {} ms", RETRY.0);
+                        if self.said_at.is_none_or(|at| at.plus(SAY_EVERY) <= now) {
+                            warn!("cannot accept: {error}; trying again every {} ms", RETRY.0);
+                            self.said_at = Some(now);
+                        }
                         metrics.accept_errors.add(name(&error));
                         self.retry_at = Some(now.plus(RETRY));
                         return callers;
@@ -184,10 +198,17 @@ impl Listeners {
 impl Door {
     fn open(place: &Place) -> io::Result<Self> {
         match place {
-            Place::Tcp(address) => TcpListener::bind(*address).map(Self::Tcp),
+            Place::Tcp(address) => {
+                let socket = TcpListener::bind(*address)?;
+                // It listens already, with the standard library's backlog of 128.
+                rustix::net::listen(&socket, BACKLOG)?;
+                Ok(Self::Tcp(socket))
+            }
             Place::Unix(path) => {
                 remove_leftover(path)?;
-                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+                let socket = UnixListener::bind(path)?;
+                rustix::net::listen(&socket, BACKLOG)?;
+                Ok(Self::Unix(socket, path.clone()))
             }
         }
     }

@@ -30,10 +30,12 @@ use std::time::Duration;
 use hub::input::ConnId;
 use log::{debug, info, trace};
 use mio::{Events, Poll};
+use protocol::http::Proxies;
 use protocol::time::{Millis, Span};
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
+use crate::conn::addresses::Addresses;
 use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
 use crate::conn::outbox::Outbox;
@@ -56,7 +58,7 @@ const EVENTS_PER_TURN: usize = 1024;
 const STOP_WITHIN: Span = Span(1500);
 
 /// What the loop as a whole is held to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What each connection is held to.
     pub manners: Manners,
@@ -66,6 +68,8 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// How many connections one address may have; `None` for any number.
     pub per_address: Option<u32>,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: Proxies,
     /// How many bytes everything that grows may take together; `None` for any number.
     pub memory: Option<usize>,
 }
@@ -131,15 +135,16 @@ impl<D: Desk> Reactor<D> {
     ) -> Self {
         let mut outbox = Outbox::new();
         outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
+        let addresses = Addresses::new(settings.per_address, settings.proxies.clone());
         Self {
             poll,
-            settings,
             signals,
             listeners,
-            table: Table::default(),
+            table: Table::new(addresses),
             deadlines: Deadlines::new(settings.patience),
             unfinished: Deadlines::new(settings.patience),
             stalled: Deadlines::new(settings.patience),
+            settings,
             outbox,
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
@@ -256,7 +261,9 @@ impl<D: Desk> Reactor<D> {
                         self.outbox.mark(slot);
                     }
                 }
-                if event.readable || event.ended {
+                // Who is on the list is read by it, later in this turn: one share a turn is enough for anybody.
+                let is_listed = conn.is_listed();
+                if !is_listed && (event.readable || event.ended) {
                     self.read(now, slot, event.ended);
                 }
             }

@@ -16,7 +16,8 @@ use hub::input::ConnId;
 use hub::{Counts, Hub};
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
-use protocol::limits::{MAX_FRAGMENTS, MAX_MESSAGE};
+use protocol::http::Proxies;
+use protocol::limits::{MAX_FRAGMENTS, MAX_HEAD, MAX_MESSAGE};
 use protocol::time::{Millis, Span};
 use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
@@ -61,7 +62,7 @@ pub struct Stage {
 }
 
 /// What the server on the stage is held to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct House {
     /// The loop.
     pub settings: Settings,
@@ -77,10 +78,11 @@ impl House {
     pub fn tight() -> Self {
         let rules = Rules { role: Role::Server, message: MAX_MESSAGE, fragments: MAX_FRAGMENTS };
         let settings = Settings {
-            manners: Manners { rules, pace: Pace::per_second(20), max_unsent: 4 * 1024 },
+            manners: Manners { head: MAX_HEAD, rules, pace: Pace::per_second(20), max_unsent: 4 * 1024 },
             patience: Patience::default(),
             connections: Some(12),
             per_address: Some(6),
+            proxies: Proxies::default(),
             memory: Some(48 * 1024),
         };
         Self { settings, ring: Ring { entries: 12, bytes: 2 * 1024, total: 12 * 1024 }, mail: Some(8) }

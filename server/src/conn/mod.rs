@@ -9,6 +9,7 @@
 //! An idle connection holds no heap: the decoder has none between messages, the head buffer goes with the upgrade,
 //! and what could not be sent at once is freed when it is sent. What comes in is in `receive.rs`.
 
+pub mod addresses;
 pub mod cause;
 pub mod deadlines;
 mod desk;
@@ -37,6 +38,7 @@ use crate::metrics::Metrics;
 
 pub use self::desk::{Desk, Message, Verdict};
 pub use self::manners::{MAX_UNSENT, Manners, Pace};
+pub use self::receive::Context;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -47,10 +49,13 @@ pub struct Conn {
     /// When what was run up will be worked off, in microseconds of the clock (the generic cell rate algorithm).
     worked_off: u64,
     generation: u32,
+    /// Where it comes from: as bytes, which need no alignment.
     address: [u8; 16],
     closing: Closing,
     /// Reading waits until what was run up is worked off.
     paused: bool,
+    /// It is on the list of those to be read again.
+    listed: bool,
     /// The desk knows it and has to be told of its end.
     known: bool,
     /// It is on the list of those to be freed.
@@ -125,6 +130,7 @@ impl Conn {
             address: address.to_be_bytes(),
             closing: Closing::Open,
             paused: false,
+            listed: false,
             known: false,
             dead: false,
             lagging: false,
@@ -309,6 +315,22 @@ impl Conn {
     /// Reads again.
     pub fn resume(&mut self) {
         self.paused = false;
+    }
+
+    /// Puts it down to be read again. False if it is down already: it is read once in a turn, whatever happens.
+    pub fn list(&mut self) -> bool {
+        !std::mem::replace(&mut self.listed, true)
+    }
+
+    /// Its turn to be read again has come.
+    pub fn unlist(&mut self) {
+        self.listed = false;
+    }
+
+    /// Whether it is read again in any case.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed
     }
 
     /// How long reading has to wait for what was run up to be worked off.

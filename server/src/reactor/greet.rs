@@ -3,13 +3,13 @@
 use std::io::IoSlice;
 
 use log::{debug, warn};
-use protocol::http::Refusal;
+use protocol::http::{Refusal, UNIX, address_number};
 use protocol::time::{Millis, Span};
 
 use super::{Reactor, Settings};
 use crate::conn::Desk;
 use crate::conn::deadlines::Deadline;
-use crate::conn::transport::{self, Transport, address_number};
+use crate::conn::transport::{self, Transport};
 use crate::listeners::Caller;
 use crate::metrics::Full;
 use crate::source::Source;
@@ -20,11 +20,11 @@ impl<D: Desk> Reactor<D> {
             Caller::Tcp(stream, ip) => {
                 let patience = self.settings.patience;
                 transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
-                (Transport::Plain(stream), Some(address_number(ip)))
+                (Transport::Plain(stream), address_number(ip))
             }
-            Caller::Unix(stream) => (Transport::Unix(stream), None),
+            Caller::Unix(stream) => (Transport::Unix(stream), UNIX),
             #[cfg(any(test, feature = "scripted"))]
-            Caller::Fake(socket, ip) => (Transport::Fake(socket), Some(address_number(ip))),
+            Caller::Fake(socket, ip) => (Transport::Fake(socket), address_number(ip)),
         };
         if let Err(full) = self.judge(address) {
             debug!("turned a connection away, by the limit of {full}");
@@ -50,10 +50,9 @@ impl<D: Desk> Reactor<D> {
     }
 
     /// Whether one more may come in, or why not.
-    fn judge(&self, address: Option<u128>) -> Result<(), Full> {
-        let Settings { connections, per_address, memory, .. } = self.settings;
-        let many = address.map_or(0, |address| self.table.from_address(address));
-        if per_address.is_some_and(|limit| many >= limit) {
+    fn judge(&self, address: u128) -> Result<(), Full> {
+        let Settings { connections, memory, .. } = self.settings;
+        if !self.table.addresses().has_place(address) {
             return Err(Full::Address);
         }
         if connections.is_some_and(|limit| self.table.len() >= limit as usize) {

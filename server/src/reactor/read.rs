@@ -9,11 +9,13 @@ use protocol::time::Millis;
 
 use super::{Reactor, SCRATCH};
 use crate::conn::deadlines::Deadline;
-use crate::conn::{Desk, Waits};
+use crate::conn::{Context, Desk, Waits};
 
 impl<D: Desk> Reactor<D> {
     pub(super) fn read_again(&mut self, now: Millis, id: ConnId) {
-        if self.table.conn(id.slot).is_some_and(|(now_there, _)| now_there == id) {
+        let Some((now_there, conn)) = self.table.conn(id.slot) else { return };
+        if now_there == id {
+            conn.unlist();
             self.read(now, id.slot, true);
         }
     }
@@ -22,7 +24,7 @@ impl<D: Desk> Reactor<D> {
     /// With `to_the_end`, even a short read is followed by another, since the end of the stream may already be told.
     pub(super) fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
         let manners = self.settings.manners;
-        let Some((id, conn)) = self.table.conn(slot) else { return };
+        let Some((id, conn, addresses)) = self.table.conn_and_addresses(slot) else { return };
         if conn.is_dead() || conn.is_paused() {
             return;
         }
@@ -50,7 +52,8 @@ impl<D: Desk> Reactor<D> {
         self.outbox.metrics.received += count as u64;
         let was_mid_message = conn.is_mid_message();
         let input = self.scratch.get_mut(..count).unwrap_or_default();
-        let finished_one = conn.receive(now, id, input, &manners, &mut self.desk, &mut self.outbox);
+        let (manners, desk, outbox) = (&manners, &mut self.desk, &mut self.outbox);
+        let finished_one = conn.receive(id, input, &mut Context { now, manners, addresses, desk, outbox });
         let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
         self.wait_for(now, slot, waits);
         if is_mid_message && (finished_one || !was_mid_message) {
@@ -62,7 +65,7 @@ impl<D: Desk> Reactor<D> {
             self.table.recharge(slot);
         }
         if count == allowed || to_the_end {
-            self.again.push(id);
+            self.list(id);
         }
     }
 
@@ -103,6 +106,13 @@ impl<D: Desk> Reactor<D> {
         conn.resume();
         let waits = conn.waits();
         self.wait_for(now, id.slot, waits);
-        self.again.push(id);
+        self.list(id);
+    }
+
+    /// Reads it in the next turn, once, however often it is asked for.
+    fn list(&mut self, id: ConnId) {
+        if self.table.conn(id.slot).is_some_and(|(now_there, conn)| now_there == id && conn.list()) {
+            self.again.push(id);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Honest people, who talk while others flood. What they get done is counted, and each answer is checked: it has to be
 //! the next one. How long it took is printed, never judged.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,11 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(server: &Server, room: &str) -> Self {
-        let person = |nick: &str| server.v1_in(&format!("{nick}-{room}"), room);
+        Self::at(server.address, room)
+    }
+
+    pub(crate) fn at(address: SocketAddr, room: &str) -> Self {
+        let person = |nick: &str| Client::v1_in(address, &format!("{nick}-{room}"), room);
         let speakers = [person("ann"), person("bea")];
         Self { speakers, room: room.to_owned(), turns: 0, times: Vec::new() }
     }
@@ -70,9 +75,15 @@ impl Pair {
     }
 
     /// For the reader of the test's output.
-    pub(crate) fn report(&mut self) -> String {
-        self.times.sort_unstable();
-        let at = |share: usize| self.times[(self.times.len() - 1) * share / 100];
-        format!("{} turns of honest talk, median {:.1?}, 99 % within {:.1?}", self.turns, at(50), at(99))
+    pub(crate) fn report(&self) -> String {
+        report(std::slice::from_ref(self))
     }
+}
+
+/// All of them together.
+pub(crate) fn report(pairs: &[Pair]) -> String {
+    let mut times: Vec<Duration> = pairs.iter().flat_map(|pair| &pair.times).copied().collect();
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 100];
+    format!("{} turns of honest talk, median {:.1?}, 99 % within {:.1?}", times.len(), at(50), at(99))
 }

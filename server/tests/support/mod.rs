@@ -7,10 +7,12 @@
 
 pub(crate) mod chance;
 pub(crate) mod chaos;
+pub(crate) mod crowd;
 pub(crate) mod here;
 pub(crate) mod honest;
 pub(crate) mod peer;
 pub(crate) mod process;
+pub(crate) mod scrape;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -90,48 +92,25 @@ impl Server {
 
     /// A `snug.v1` client that has said hello and nothing else.
     pub(crate) fn v1(&self, nick: &str) -> Client {
-        let mut client = self.connect("/ws", Some("snug.v1"));
-        client.say(&format!(r#"{{"type":"hello","id":"h","nick":"{nick}"}}"#));
-        client.event("welcome");
-        client
+        Client::v1(self.address, nick)
     }
 
     /// A `snug.v1` client in a room.
     pub(crate) fn v1_in(&self, nick: &str, room: &str) -> Client {
-        let mut client = self.v1(nick);
-        client.say(&format!(r#"{{"type":"join","id":"j","room":"{room}"}}"#));
-        client.event("joined");
-        client
+        Client::v1_in(self.address, nick, room)
     }
 
     pub(crate) fn connect(&self, path: &str, protocol: Option<&str>) -> Client {
-        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a good URL");
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().expect("a token"));
-        }
-        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
-        let (socket, response) =
-            tungstenite::client::client_with_config(request, self.tcp(), Some(config)).expect("a handshake");
-        let chosen =
-            response.headers().get("Sec-WebSocket-Protocol").map(|name| name.to_str().expect("ASCII"));
-        assert_eq!(chosen, protocol, "the server takes the dialect it was asked for");
-        Client { socket }
+        Client::connect(self.address, path, protocol)
     }
 
     pub(crate) fn tcp(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("it accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream
+        tcp(self.address)
     }
 
     /// Sends bytes as they are and reads all that comes until the server hangs up.
     pub(crate) fn raw(&self, request: impl AsRef<[u8]>) -> String {
-        let mut stream = self.tcp();
-        stream.write_all(request.as_ref()).expect("it reads");
-        let mut answer = Vec::new();
-        // A reset after the answer is as good an end as any.
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        raw(self.address, request.as_ref())
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -166,6 +145,36 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A `snug.v1` client that has said hello and nothing else.
+    pub(crate) fn v1(address: SocketAddr, nick: &str) -> Self {
+        let mut client = Self::connect(address, "/ws", Some("snug.v1"));
+        client.say(&format!(r#"{{"type":"hello","id":"h","nick":"{nick}"}}"#));
+        client.event("welcome");
+        client
+    }
+
+    /// A `snug.v1` client in a room.
+    pub(crate) fn v1_in(address: SocketAddr, nick: &str, room: &str) -> Self {
+        let mut client = Self::v1(address, nick);
+        client.say(&format!(r#"{{"type":"join","id":"j","room":"{room}"}}"#));
+        client.event("joined");
+        client
+    }
+
+    pub(crate) fn connect(address: SocketAddr, path: &str, protocol: Option<&str>) -> Self {
+        let mut request = format!("ws://{address}{path}").into_client_request().expect("a good URL");
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().expect("a token"));
+        }
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
+        let (socket, response) = tungstenite::client::client_with_config(request, tcp(address), Some(config))
+            .expect("a handshake");
+        let chosen =
+            response.headers().get("Sec-WebSocket-Protocol").map(|name| name.to_str().expect("ASCII"));
+        assert_eq!(chosen, protocol, "the server takes the dialect it was asked for");
+        Self { socket }
+    }
+
     pub(crate) fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).expect("it is sent");
     }
@@ -226,6 +235,22 @@ impl Client {
     pub(crate) fn closed_with(&mut self) -> u16 {
         self.close_frame().map_or(1005, |frame| frame.code.into())
     }
+}
+
+fn tcp(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+/// Sends bytes as they are and reads all that comes until the server hangs up.
+fn raw(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = tcp(address);
+    stream.write_all(request).expect("it reads");
+    let mut answer = Vec::new();
+    // A reset after the answer is as good an end as any.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Waits until something holds. Only a failing test waits long.

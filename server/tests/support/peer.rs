@@ -40,6 +40,11 @@ impl Peer {
         Ok(Self::over(TcpStream::from(socket)))
     }
 
+    /// From now on the kernel keeps more for it: with a narrow window each few bytes would wait for an acknowledgement.
+    pub(crate) fn widen(&self) {
+        sockopt::set_socket_recv_buffer_size(&self.stream, 1024 * 1024).expect("a larger buffer");
+    }
+
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
@@ -171,7 +176,8 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+/// The first frame in these bytes, if it is whole, and how long it is.
+pub(crate) fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     assert!(second < 0x80, "a server does not mask");
     let (start, length) = match second {

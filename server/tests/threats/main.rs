@@ -12,16 +12,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accept_limits;
 mod chaos;
 mod control_floods;
+mod fairness;
 mod fragments;
 mod frames_hostile;
+mod half_open;
 mod handshakes;
 mod heads;
+mod herd;
 mod invalid_text;
 mod origins;
 mod slowloris;
 mod smuggling;
+mod stalled_readers;
 mod stalled_store;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
