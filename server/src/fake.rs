@@ -173,6 +173,12 @@ impl Peer {
         line.finished || line.closed
     }
 
+    /// Whether the peer sends no more.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.0.lock().ended
+    }
+
     /// Whether the server has closed the socket.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -180,7 +186,8 @@ impl Peer {
     }
 
     /// The slot the server has given it; even if it was freed since.
-    pub(crate) fn slot(&self) -> Option<u32> {
+    #[must_use]
+    pub fn slot(&self) -> Option<u32> {
         match Source::from(self.0.lock().token?) {
             Source::Conn(slot) => Some(slot),
             _ => None,

@@ -68,10 +68,10 @@ pub(crate) struct Listeners {
     doors: Vec<Door>,
     /// When to accept again without being told to by the poll.
     retry_at: Option<Millis>,
-    /// When it was last said that nobody can be accepted.
-    said_at: Option<Millis>,
     /// This turn has had its share.
     is_enough: bool,
+    /// When it was last said that nobody can be accepted.
+    said_at: Option<Millis>,
 }
 
 #[derive(Debug)]

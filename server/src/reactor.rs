@@ -262,7 +262,8 @@ impl<D: Desk> Reactor<D> {
                     }
                 }
                 // Who is on the list is read by it, later in this turn: one share a turn is enough for anybody.
-                if !conn.is_listed() && (event.readable || event.ended) {
+                let is_listed = conn.is_listed();
+                if !is_listed && (event.readable || event.ended) {
                     self.read(now, slot, event.ended);
                 }
             }

@@ -1,18 +1,19 @@
 //! The whole server on a stage: reactor, connections, hub and memory store, but a script in the place of the kernel, the
 //! peers, the clock and the disk. Only tests and fuzz targets have it. The same script plays the same for ever.
 //!
-//! What may happen by chance is in `play.rs`; who sits in the audience, and complains, in `witness.rs`.
+//! What may happen by chance is in `play.rs`; who hears it, and complains, in `witness.rs`.
 
+mod caller;
 mod dice;
 mod ear;
 mod gate;
-//mod play;
-//mod witness;
+mod play;
+mod witness;
 
 use std::cell::Cell;
 
-use hub::Hub;
 use hub::input::ConnId;
+use hub::{Counts, Hub};
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
 use protocol::http::Proxies;
@@ -33,8 +34,8 @@ use crate::store::{Memory, Ring, Store};
 pub use self::dice::Dice;
 pub use self::ear::{Ear, Heard};
 pub use self::gate::Gate;
-//pub use self::play::{Play, Tally};
-//pub use self::witness::{Chronicle, Witness};
+pub use self::play::{Play, Tally};
+pub use self::witness::{Chronicle, Witness};
 
 /// The life of the logs.
 pub const EPOCH: Epoch = Epoch([7; 8]);
@@ -77,14 +78,14 @@ impl House {
     pub fn tight() -> Self {
         let rules = Rules { role: Role::Server, message: MAX_MESSAGE, fragments: MAX_FRAGMENTS };
         let settings = Settings {
-            manners: Manners { head: MAX_HEAD, rules, pace: Pace::per_second(10), max_unsent: 8 * 1024 },
+            manners: Manners { head: MAX_HEAD, rules, pace: Pace::per_second(20), max_unsent: 4 * 1024 },
             patience: Patience::default(),
             connections: Some(12),
             per_address: Some(6),
             proxies: Proxies::default(),
             memory: Some(48 * 1024),
         };
-        Self { settings, ring: Ring { entries: 12, bytes: 4 * 1024, total: 12 * 1024 }, mail: Some(8) }
+        Self { settings, ring: Ring { entries: 12, bytes: 2 * 1024, total: 12 * 1024 }, mail: Some(8) }
     }
 }
 
@@ -193,6 +194,12 @@ impl Stage {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.reactor.metrics()
+    }
+
+    /// How much there is in the hub.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.reactor.desk().hub().counts()
     }
 
     /// Whether the server has stopped.

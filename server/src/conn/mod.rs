@@ -197,10 +197,12 @@ impl Conn {
         }
         trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
         let left = self.unsent_len();
-        if left > manners.max_unsent {
+        // Who is hung up on already, or has asked for a page, has a deadline, and is told nothing more.
+        let is_open = self.waits() == Waits::ForWords;
+        if left > manners.max_unsent && is_open {
             return Flushed::OverBudget;
         }
-        if left > manners.lag() && !self.lagging && self.closing == Closing::Open {
+        if left > manners.lag() && !self.lagging && is_open {
             self.lagging = true;
             return Flushed::Lags;
         }

@@ -1,12 +1,15 @@
 //! Turns by script: any events, also stale ones, at any time, with the whole chat behind them.
 
 mod accept;
+mod readers;
+mod schedules;
 mod slots;
 
 use protocol::chat::event::Event;
 use protocol::time::Span;
 use protocol::ws::encode::{self, Opcode};
 
+use crate::conn::Pace;
 use crate::fake::Peer;
 use crate::stage::{Ear, Heard, House, Stage};
 
@@ -18,6 +21,8 @@ const V1: &str = "GET /ws HTTP/1.1\r\nHost: snug\r\nUpgrade: websocket\r\nConnec
 fn house() -> Stage {
     let mut house = House::tight();
     (house.settings.memory, house.mail) = (None, None);
+    (house.settings.manners.pace, house.settings.manners.max_unsent) = (Pace::per_second(10), 8 * 1024);
+    house.ring.bytes = 4 * 1024;
     Stage::new(house)
 }
 
