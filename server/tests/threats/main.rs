@@ -14,6 +14,7 @@ mod support;
 
 mod accept_limits;
 mod chaos;
+mod commands;
 mod control_floods;
 mod fairness;
 mod fragments;
@@ -22,7 +23,9 @@ mod half_open;
 mod handshakes;
 mod heads;
 mod herd;
+mod hostile_words;
 mod invalid_text;
+mod log_lines;
 mod origins;
 mod slowloris;
 mod smuggling;
