@@ -7,7 +7,8 @@
 #[path = "../../server/hub/tests/common/mod.rs"]
 mod common;
 
-use common::evening::{Dice, Evening};
+use common::dice::Dice;
+use common::evening::Evening;
 
 /// About 100 things that happen. More of them find little more, more slowly.
 const LONGEST: usize = 400;

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         per_address: None,
         memory: None,
     };
-    let outcome = Reactor::bind(&[Place::Tcp(address)], settings, Echo)
+    let outcome = Reactor::bind(&[Place::Tcp(address)], settings, |_| Ok(Echo))
         .and_then(|mut reactor| reactor.run().map_err(|error| error.to_string()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

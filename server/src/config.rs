@@ -1,6 +1,6 @@
 //! From the command line and the environment to what the server is built from. Parses, does not build.
 //!
-//! One table describes every option; help and parser both read it.
+//! One table describes every option; help and parser both read it. Longer than 400 lines because of that table.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ pub struct Config {
     pub log: LevelFilter,
 }
 
-/// The numbers that can be changed. 0 lifts each.
+/// The numbers that can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Frames a second from one connection.
@@ -47,6 +47,8 @@ pub struct Limits {
     pub rooms: u32,
     /// Mebibytes of everything that grows.
     pub memory: u32,
+    /// Requests that wait for the store.
+    pub mail: u32,
 }
 
 impl Default for Limits {
@@ -65,6 +67,8 @@ impl Default for Limits {
             rooms: 32,
             // An eighth of a Pi Zero.
             memory: 64,
+            // What a busy room says while a memory card does its own housekeeping.
+            mail: 1024,
         }
     }
 }
@@ -177,6 +181,14 @@ const FLAGS: &[Flag] = &[
                90 % those who read least are cut off [default: 64; 0 lifts the limit]",
         adds: false,
         set: |config, value| number(value, &mut config.limits.memory),
+    },
+    Flag {
+        name: "max-mail",
+        value: "N",
+        help: "messages, and KiB of them, that may wait for the store; beyond, who sends them is read more slowly \
+               [default: 1024; 0 lifts the limit]",
+        adds: false,
+        set: |config, value| number(value, &mut config.limits.mail),
     },
     Flag {
         name: "allow-origin",

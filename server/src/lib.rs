@@ -25,3 +25,4 @@ pub mod signal;
 mod source;
 pub mod store;
 pub mod web;
+pub mod worker;

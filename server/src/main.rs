@@ -55,9 +55,9 @@ fn run(config: Config, program: &str) -> ExitCode {
     hub.message = unlimited(config.limits.message);
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let origins = Origins { allowed: config.allow_origin, names: vec![name] };
-    let store = Store::new(Memory::new(epoch, Ring::default()));
+    let store = Store::new(Memory::new(epoch, Ring::default())).with_depth(depth(&config.limits));
     let desk = Server::new(Hub::new(hub), store, secret, origins);
-    let mut reactor = match Reactor::bind(&config.listen, settings, desk) {
+    let mut reactor = match Reactor::bind(&config.listen, settings, |_| Ok(desk)) {
         Ok(reactor) => reactor,
         Err(fault) => return cannot_start(program, &fault),
     };
@@ -69,6 +69,10 @@ fn run(config: Config, program: &str) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn depth(limits: &Limits) -> Option<usize> {
+    Some(limits.mail as usize).filter(|limit| *limit > 0)
 }
 
 fn settings(limits: &Limits) -> Settings {

@@ -18,7 +18,7 @@
 mod flush;
 mod read;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ use crate::listeners::{Caller, Listeners, Place};
 use crate::metrics::{Bounds, Full, Levels};
 use crate::signal::StopSignals;
 use crate::source::Source;
+use crate::worker::Bell;
 
 /// The one read buffer of the loop, and so the most that one connection may read in one turn. Large enough that a
 /// busy sender's messages share system calls, small enough that a hundred busy senders take turns quickly.
@@ -87,6 +88,8 @@ pub struct Reactor<D> {
     again: Vec<ConnId>,
     /// Connections that sent faster than they may, and when they are read again.
     paused: BTreeSet<(Millis, u32, u32)>,
+    /// Connections whose desk can take no more from them, until it has taken in mail.
+    waiting: VecDeque<ConnId>,
     /// What the flush found out; the desk hears of it when nothing is written any more.
     findings: Vec<(u32, Flushed)>,
     /// Connections that have read all, as the desk wanted to know.
@@ -99,15 +102,22 @@ pub struct Reactor<D> {
 }
 
 impl<D: Desk> Reactor<D> {
-    /// Listens at `places` and is ready to run.
+    /// Listens at `places` and is ready to run. `desk` is built when that has gone well; its workers ring the bell when
+    /// they have answered.
     ///
     /// # Errors
-    /// A sentence for people: which address it was, and what to do.
-    pub fn bind(places: &[Place], settings: Settings, desk: D) -> Result<Self, String> {
+    /// A sentence for people: which address it was, and what to do; or what `desk` says.
+    pub fn bind(
+        places: &[Place],
+        settings: Settings,
+        desk: impl FnOnce(Bell) -> Result<D, String>,
+    ) -> Result<Self, String> {
         let fault = |error: io::Error| format!("cannot start the event loop: {error}");
         let poll = Poll::new().map_err(fault)?;
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
         let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
+        let bell = Bell::new(poll.registry(), Source::Bell.token()).map_err(fault)?;
+        let desk = desk(bell)?;
         let mut outbox = Outbox::new();
         outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
         Ok(Self {
@@ -124,6 +134,7 @@ impl<D: Desk> Reactor<D> {
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
             paused: BTreeSet::new(),
+            waiting: VecDeque::new(),
             findings: Vec::new(),
             drained: Vec::new(),
             mail_left: false,
@@ -175,6 +186,7 @@ impl<D: Desk> Reactor<D> {
             self.desk.drained(now, conn, &mut self.outbox);
         }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
+        self.go_on_reading(now);
 
         self.expire(now);
         self.desk.fan_out(&mut self.outbox);
@@ -193,7 +205,7 @@ impl<D: Desk> Reactor<D> {
         metrics.turns.observe(took);
         metrics.levels = Levels {
             connections: self.table.len(),
-            paused: self.paused.len(),
+            paused: self.paused.len() + self.waiting.len(),
             unsent: self.table.unsent(),
             held,
         };
@@ -224,6 +236,8 @@ impl<D: Desk> Reactor<D> {
                     self.stop(now);
                 }
             }
+            // Mail is taken in each turn anyway.
+            Source::Bell => {}
             Source::Listener(index) => {
                 for caller in self.listeners.accept(now, index, &mut self.outbox.metrics) {
                     self.greet(now, caller);

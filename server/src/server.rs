@@ -21,7 +21,7 @@ use crate::conn::outbox::{LogId, Outbox};
 use crate::conn::{Desk, Message, Verdict};
 use crate::fan_out::FanOut;
 use crate::metrics::{Chat, Outcome, Stored};
-use crate::store::{Answer, Engine, Letter, Store};
+use crate::store::{Answer, Letter, Store};
 use crate::web;
 
 /// The subprotocol of the JSON dialect.
@@ -29,9 +29,9 @@ pub const SUBPROTOCOL: &str = "snug.v1";
 
 /// See the module's head.
 #[derive(Debug)]
-pub struct Server<E> {
+pub struct Server {
     hub: Hub,
-    store: Store<E>,
+    store: Store,
     /// Makes the secrets of new persons.
     random: fn() -> [u8; 16],
     /// Which pages the server's WebSocket may be opened from.
@@ -54,10 +54,10 @@ struct Speech {
 
 const V1: Speech = Speech { dialect: Dialect::V1, ticks: true };
 
-impl<E: Engine> Server<E> {
+impl Server {
     /// A desk before this hub and this store.
     #[must_use]
-    pub fn new(hub: Hub, store: Store<E>, random: fn() -> [u8; 16], origins: Origins) -> Self {
+    pub fn new(hub: Hub, store: Store, random: fn() -> [u8; 16], origins: Origins) -> Self {
         Self {
             hub,
             store,
@@ -217,7 +217,7 @@ impl<E: Engine> Server<E> {
     }
 }
 
-impl<E: Engine> Desk for Server<E> {
+impl Desk for Server {
     fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict {
         let answer = match web::route(head) {
             web::Route::Chat { room } => {
@@ -247,6 +247,10 @@ impl<E: Engine> Desk for Server<E> {
 
     fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
         self.tell_hub(now, Input::Closed { conn }, outbox);
+    }
+
+    fn allowance(&self, conn: ConnId) -> usize {
+        self.store.allowance(conn)
     }
 
     fn lagging(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
@@ -280,7 +284,8 @@ impl<E: Engine> Desk for Server<E> {
             };
             self.tell_hub(now, input, outbox);
         }
-        self.store.has_more()
+        // There may be more, and nothing else would wake the loop up for it.
+        self.store.mail() > 0
     }
 
     fn expire(&mut self, now: Millis, outbox: &mut Outbox) {

@@ -9,11 +9,13 @@ pub(crate) enum Source {
     Signals,
     /// Somebody is at this door.
     Listener(usize),
+    /// A worker has answered.
+    Bell,
     /// The connection in this slot.
     Conn(u32),
 }
 
-const FIRST_LISTENER: usize = 1;
+const FIRST_LISTENER: usize = 2;
 const FIRST_CONN: usize = 64;
 
 /// More doors than any machine has addresses worth naming.
@@ -24,6 +26,7 @@ impl Source {
     pub(crate) fn token(self) -> Token {
         Token(match self {
             Self::Signals => 0,
+            Self::Bell => 1,
             Self::Listener(index) => FIRST_LISTENER + index,
             Self::Conn(slot) => FIRST_CONN + slot as usize,
         })
@@ -34,6 +37,7 @@ impl From<Token> for Source {
     fn from(token: Token) -> Self {
         match token.0 {
             0 => Self::Signals,
+            1 => Self::Bell,
             listener @ FIRST_LISTENER..FIRST_CONN => Self::Listener(listener - FIRST_LISTENER),
             conn => Self::Conn(u32::try_from(conn - FIRST_CONN).unwrap_or(u32::MAX)),
         }
@@ -47,7 +51,9 @@ mod tests {
     #[test]
     fn there_and_back() {
         let last = Source::Listener(MAX_LISTENERS - 1);
-        for source in [Source::Signals, Source::Listener(0), last, Source::Conn(0), Source::Conn(100_000)] {
+        for source in
+            [Source::Signals, Source::Bell, Source::Listener(0), last, Source::Conn(0), Source::Conn(100_000)]
+        {
             assert_eq!(Source::from(source.token()), source);
         }
     }

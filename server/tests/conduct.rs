@@ -205,7 +205,7 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
     };
     let loopback = "127.0.0.1:0".parse().expect("an address");
     let mut reactor =
-        server::reactor::Reactor::bind(&[Place::Tcp(loopback)], settings, desk).expect("a port");
+        server::reactor::Reactor::bind(&[Place::Tcp(loopback)], settings, |_| Ok(desk)).expect("a port");
     let Some(Place::Tcp(address)) = reactor.places().next() else { panic!("it does not listen") };
     std::thread::spawn(move || reactor.run());
     address

@@ -17,6 +17,12 @@ pub trait Desk {
     /// A message has come.
     fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox);
 
+    /// How many bytes may be read from a connection now, as far as the desk can take them. None means: not before
+    /// [`Desk::mail`] has made room; it is asked again then.
+    fn allowance(&self, _conn: ConnId) -> usize {
+        usize::MAX
+    }
+
     /// An upgraded connection has ended. Nothing may be sent to it any more.
     fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
 

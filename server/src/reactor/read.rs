@@ -29,16 +29,18 @@ impl<D: Desk> Reactor<D> {
             return;
         }
         if let Some(wait) = conn.must_wait(now, &manners) {
-            conn.pause();
             trace!("conn {slot}: read again in {} ms, it sends faster than it may", wait.0);
             self.paused.insert((now.plus(wait), slot, id.generation));
-            self.outbox.metrics.pauses += 1;
-            if conn.waits() == Waits::ForWords {
-                self.deadlines.remove(slot);
-            }
-            return;
+            return self.pause(slot);
         }
-        let count = match conn.read(&mut self.scratch) {
+        let allowed = self.desk.allowance(id).min(SCRATCH);
+        if allowed == 0 {
+            trace!("conn {slot}: read again when the store has caught up");
+            self.waiting.push_back(id);
+            return self.pause(slot);
+        }
+        let scratch = self.scratch.get_mut(..allowed).unwrap_or_default();
+        let count = match conn.read(scratch) {
             Ok(0) => return self.lost(now, slot),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -61,7 +63,7 @@ impl<D: Desk> Reactor<D> {
         if was_mid_message || is_mid_message || waits != Waits::ForWords {
             self.table.recharge(slot);
         }
-        if count == SCRATCH || to_the_end {
+        if count == allowed || to_the_end {
             self.list(id);
         }
     }
@@ -71,6 +73,28 @@ impl<D: Desk> Reactor<D> {
         let Some((id, conn)) = self.table.conn(slot) else { return };
         conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);
         self.table.bury(slot);
+    }
+
+    /// Leaves it unread for a while. What it does not get to say, it need not say: its idle deadline stands still.
+    fn pause(&mut self, slot: u32) {
+        let Some((_, conn)) = self.table.conn(slot) else { return };
+        conn.pause();
+        if conn.waits() == Waits::ForWords {
+            self.deadlines.remove(slot);
+        }
+        self.outbox.metrics.pauses += 1;
+    }
+
+    /// The desk has taken in mail: those that had to wait for it are read again, in the order they came, for as long as
+    /// it can take more.
+    pub(super) fn go_on_reading(&mut self, now: Millis) {
+        while let Some(&id) = self.waiting.front() {
+            if self.desk.allowance(id) == 0 {
+                return;
+            }
+            self.waiting.pop_front();
+            self.resume(now, id);
+        }
     }
 
     pub(super) fn resume(&mut self, now: Millis, id: ConnId) {

@@ -11,7 +11,7 @@ use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
-use super::{Answer, Engine, Letter};
+use super::{ANSWERS_AT_ONCE, Answer, Engine, Letter};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -234,11 +234,15 @@ impl Memory {
 
 impl Engine for Memory {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        for letter in letters.drain(..) {
-            answers.push_back(match letter {
+        let mut bytes = 0;
+        while bytes < ANSWERS_AT_ONCE {
+            let Some(letter) = letters.pop_front() else { break };
+            let answer = match letter {
                 Letter::Record(record) => self.record(wall, record),
                 Letter::Recall(recall) => Answer::Recalled(self.recall(recall)),
-            });
+            };
+            bytes += answer.bytes();
+            answers.push_back(answer);
         }
     }
 

@@ -13,6 +13,7 @@ use server::conn::{MAX_UNSENT, Manners};
 use server::listeners::Place;
 use server::reactor::{Reactor, Settings};
 use server::store::{Memory, Ring, Store};
+use server::worker::Bell;
 
 /// All deadlines are far away.
 pub(crate) fn patient() -> Patience {
@@ -23,9 +24,18 @@ pub(crate) fn patient() -> Patience {
 /// A chat on a thread of this process; where it listens.
 pub(crate) fn run(patience: Patience, rules: Rules) -> SocketAddr {
     let epoch = Epoch([0; 8]);
+    run_with(patience, rules, epoch, |_| Store::new(Memory::new(epoch, Ring::default())))
+}
+
+/// The same, with a store of the test's own.
+pub(crate) fn run_with(
+    patience: Patience,
+    rules: Rules,
+    epoch: Epoch,
+    store: impl FnOnce(Bell) -> Store,
+) -> SocketAddr {
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let store = Store::new(Memory::new(epoch, Ring::default()));
-    let desk = server::server::Server::new(hub, store, secret, Origins::default());
+    let desk = |bell| Ok(server::server::Server::new(hub, store(bell), secret, Origins::default()));
     let settings = Settings {
         manners: Manners { rules, pace: None, max_unsent: MAX_UNSENT },
         patience,

@@ -30,6 +30,7 @@ mod origins;
 mod slowloris;
 mod smuggling;
 mod stalled_readers;
+mod stalled_store;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {

@@ -16,14 +16,19 @@ use protocol::chat::name::{Nick, RoomName, Text};
 use protocol::chat::request::{Request, Since};
 use protocol::time::Span;
 
+use super::dice::Dice;
 use super::model::{Model, Tally};
-use super::reader::Reader;
+use super::reader::{Progress, Reader};
+use super::store::Left;
 use super::{EPOCH, Letter, World};
 
 const MOST_CONNECTIONS: usize = 10;
 
 /// How many programs want to come back, at most.
 const MOST_AWAY: usize = 4;
+
+/// When so many letters wait for the store, who has one among them is not read.
+const MAILBOX: usize = 6;
 
 /// When more than this waits for a connection, the desk may say so.
 const MOST_UNREAD: usize = 6;
@@ -37,22 +42,17 @@ pub struct Evening<'a> {
     /// Those whose connection broke.
     away: Vec<Reader>,
     sessions: u64,
+    starts: u16,
     /// How much of the mail the model has read.
     read: usize,
 }
 
 impl<'a> Evening<'a> {
     pub fn new(dice: Dice<'a>) -> Self {
-        let settings = Settings {
-            rooms_per_connection: 3,
-            connections_per_person: 3,
-            rooms: 4,
-            ..Settings::new(EPOCH, Durability::Memory, "snug", 1)
-        };
-        let mut world = World::with(settings);
+        let mut world = World::with(settings(EPOCH));
         world.are_slow = true;
         let (readers, away) = (BTreeMap::new(), Vec::new());
-        Self { dice, world, model: Model::default(), readers, away, sessions: 0, read: 0 }
+        Self { dice, world, model: Model::default(), readers, away, sessions: 0, starts: 0, read: 0 }
     }
 
     /// Something happens. `false` if no choice is left.
@@ -66,7 +66,7 @@ impl<'a> Evening<'a> {
             14..17 => self.come_back(),
             17..31 => self.answer(),
             31..37 => self.world.pass(Span([0, 1, 100, 250, 1000][self.dice.below(5)])),
-            37..38 => self.world.store.is_full = self.dice.below(8) == 0,
+            37..38 => self.disk(),
             38..40 => self.forget(),
             40..55 => self.read(),
             55..61 => self.judge_readers(),
@@ -206,12 +206,54 @@ impl<'a> Evening<'a> {
     /// The store drops its oldest entries.
     fn forget(&mut self) {
         let room = self.dice.room();
-        let Some(log) = self.world.store.logs.get_mut(room) else { return };
+        let Some(log) = self.world.store.book.logs.get_mut(room) else { return };
         log.forgotten += (log.last() - log.forgotten) / 2;
+    }
+
+    /// The disk becomes full, or has room again. Now and then it is copied; and now and then the server ends, and
+    /// another one starts, with the disk or without, or with the copy in its place.
+    fn disk(&mut self) {
+        match self.dice.below(16) {
+            0..3 => self.world.store.copy(),
+            3 => self.restart(Left::All),
+            4 => self.restart(Left::OldCopy),
+            5 => self.restart(Left::Nothing),
+            _ => self.world.store.is_full = self.dice.below(8) == 0,
+        }
+    }
+
+    /// Everybody's connection ends, and some programs want to come back.
+    fn restart(&mut self, left: Left) {
+        self.starts += 1;
+        // The store may have done some of what it was asked, and nobody has heard of it.
+        for _ in 0..self.dice.below(4) {
+            if let Some(Letter::Record(record)) = self.world.mail.pop_front() {
+                let _ = self.world.store.record(record);
+            }
+        }
+        let mut epoch = [9; 8];
+        epoch[..2].copy_from_slice(&self.starts.to_le_bytes());
+        self.world.restart(settings(Epoch(epoch)), left);
+        self.model.ended();
+        self.read = 0;
+        for reader in mem::take(&mut self.readers).into_values() {
+            if reader.key.is_some() && self.away.len() < MOST_AWAY {
+                self.away.push(reader);
+            }
+        }
+        self.model.count(match left {
+            Left::All => "restart",
+            Left::OldCopy => "restart with an old copy",
+            Left::Nothing => "restart with nothing",
+        });
     }
 
     fn ask(&mut self) {
         let Some(conn) = self.somebody() else { return };
+        if self.world.mail.len() >= MAILBOX && self.world.mail.iter().any(|letter| letter.is_of(conn)) {
+            // The desk does not read it before the store has answered.
+            return self.model.count("left unread");
+        }
         let request = self.request(conn);
         let id = ["1", "2", "3", "4", "5"].get(self.dice.below(16)).copied();
         self.world.ask(conn, id, request);
@@ -271,12 +313,13 @@ impl<'a> Evening<'a> {
 
     /// The latest, or what comes after what it has seen, or a position that is of no use.
     fn since(&mut self, conn: ConnId, room: &str) -> Since {
-        let Some(seq) = self.readers[&conn].rooms.get(room).and_then(|progress| progress.seq) else {
+        let position = |progress: &Progress| Some((progress.epoch?, progress.seq?));
+        let Some((epoch, seq)) = self.readers[&conn].rooms.get(room).and_then(position) else {
             return Since::Last(self.dice.below(8) as u32);
         };
         match self.dice.below(8) {
             0 => Since::Last(self.dice.below(8) as u32),
-            1..7 => Since::After { epoch: EPOCH, seq },
+            1..7 => Since::After { epoch, seq },
             _ => {
                 let epoch = Epoch([[7, 7, 0, 1][self.dice.below(4)]; 8]);
                 Since::After { epoch, seq: seq + self.dice.below(20) as u64 }
@@ -314,9 +357,14 @@ impl<'a> Evening<'a> {
     fn check_readers(&self) {
         for (conn, client) in &self.model.clients {
             for room in client.views.keys() {
-                let seq = self.readers[conn].rooms.get(room).and_then(|progress| progress.seq);
-                let last = self.world.store.logs[room].last();
+                let Some(progress) = self.readers[conn].rooms.get(room) else { continue };
+                let log = &self.world.store.book.logs[room];
+                let (seq, last) = (progress.seq, log.last());
                 assert!(seq.is_none_or(|seq| seq == last), "{conn:?} has {seq:?} of {last} in {room}");
+                for (seq, time) in &progress.entries {
+                    let kept = log.entries.get(*seq as usize - 1).map(|entry| entry.time);
+                    assert_eq!(kept, Some(*time), "what {conn:?} has as {seq} in {room}");
+                }
             }
         }
     }
@@ -327,6 +375,15 @@ impl<'a> Evening<'a> {
     }
 }
 
+fn settings(epoch: Epoch) -> Settings {
+    Settings {
+        rooms_per_connection: 3,
+        connections_per_person: 3,
+        rooms: 4,
+        ..Settings::new(epoch, Durability::Memory, "snug", 1)
+    }
+}
+
 /// Whom a page goes to, and of which room, if that is what the store is asked for.
 fn page_for(letter: &Letter) -> Option<(ConnId, String)> {
     match letter {
@@ -334,44 +391,5 @@ fn page_for(letter: &Letter) -> Option<(ConnId, String)> {
             Some((*conn, room.to_string()))
         }
         _ => None,
-    }
-}
-
-/// What happens by chance.
-pub enum Dice<'a> {
-    /// For ever, from a seed (SplitMix64, by Sebastiano Vigna).
-    Seed(u64),
-    /// As long as there are bytes, one for each throw.
-    Bytes(&'a [u8]),
-}
-
-impl Dice<'_> {
-    /// A number below `bound`, which is at most 256; 0 when nothing is left.
-    fn below(&mut self, bound: usize) -> usize {
-        match self {
-            Self::Seed(state) => {
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                ((z ^ (z >> 31)) % bound as u64) as usize
-            }
-            Self::Bytes(bytes) => {
-                let Some((first, rest)) = bytes.split_first() else { return 0 };
-                *bytes = rest;
-                usize::from(*first) % bound
-            }
-        }
-    }
-
-    fn is_cold(&self) -> bool {
-        matches!(self, Self::Bytes([]))
-    }
-
-    fn room(&mut self) -> &'static str {
-        ["lobby", "ops", "den", "attic", "küche"][(self.below(5) * self.below(5)) / 4]
-    }
-
-    fn nick(&mut self) -> &'static str {
-        ["anna", "Anna", "bob", "carol", "dan", "eve", "Ωμέγα", "guest-0001", "zoe"][self.below(9)]
     }
 }

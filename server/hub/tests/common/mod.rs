@@ -6,6 +6,7 @@
 // Each test file uses its part of it, none is a library, and a test may unwrap.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod dice;
 pub mod evening;
 pub mod model;
 pub mod reader;
@@ -14,7 +15,7 @@ pub mod teller;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hub::effect::{Audience, Effect, Purpose, Range, Recall, Record};
+use hub::effect::{Audience, Effect, Purpose, Range, Recall};
 use hub::input::{Applied, ConnId, Dialect, Greeting, Input, Stored};
 use hub::{Hub, RoomId, Settings};
 use protocol::chat::event::{Durability, Entry, Event, Message, Stored as Tick};
@@ -22,7 +23,8 @@ use protocol::chat::id::{Epoch, RequestId, SessionKey, text};
 use protocol::chat::request::{Envelope, Request, Since};
 use protocol::time::{Millis, Span};
 
-use store::Store;
+pub use store::Letter;
+use store::{Left, Store};
 
 pub const EPOCH: Epoch = Epoch([7; 8]);
 
@@ -47,12 +49,6 @@ pub struct World {
     live: BTreeMap<ConnId, BTreeSet<String>>,
     generations: BTreeMap<u32, u32>,
     tenants: BTreeMap<u32, u32>,
-}
-
-/// What the store is asked.
-pub enum Letter {
-    Record(Record),
-    Recall(Recall),
 }
 
 /// What a connection is told, on its way.
@@ -81,7 +77,7 @@ impl World {
         Self {
             hub: Hub::new(settings),
             now: Millis(0),
-            store: Store { page: 2, ..Store::default() },
+            store: Store::default(),
             mail: VecDeque::new(),
             told: Vec::new(),
             hung_up: Vec::new(),
@@ -93,6 +89,20 @@ impl World {
             generations: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }
+    }
+
+    /// The server ends and another one starts, with what the store has left. Nobody is connected any more, and what the
+    /// store was asked is asked no more.
+    pub fn restart(&mut self, settings: Settings, left: Left) {
+        self.store.restart(settings.epoch, left);
+        self.hub = Hub::new(settings);
+        self.mail.clear();
+        self.told.clear();
+        self.published.clear();
+        self.unread.clear();
+        self.awaited.clear();
+        self.live.clear();
+        self.tenants.clear();
     }
 
     /// A new connection, in the lowest free slot.
@@ -247,7 +257,7 @@ impl World {
 
     /// Those that were behind are live from their `Live` until they join again or lag; and the hub knows it.
     fn check_who_is_live(&self) {
-        for name in self.store.logs.keys() {
+        for name in self.store.book.logs.keys() {
             let Some(room) = self.hub.room(name) else { continue };
             let slots = self.hub.members(room).iter().copied();
             let live: Vec<u32> = slots.filter(|slot| self.is_live(self.tenant(*slot), name)).collect();
@@ -364,14 +374,6 @@ impl World {
 
     fn tenant(&self, slot: u32) -> ConnId {
         ConnId { slot, generation: self.tenants[&slot] }
-    }
-}
-
-impl Letter {
-    /// Whether it is a question of the same connection about the same room, for the same purpose.
-    fn asks_the_same(&self, recall: &Recall) -> bool {
-        let Self::Recall(other) = self else { return false };
-        (other.conn, &other.room, &other.purpose) == (recall.conn, &recall.room, &recall.purpose)
     }
 }
 

@@ -71,6 +71,13 @@ impl Model {
         }
     }
 
+    /// The server has ended, and everybody's connection with it.
+    pub fn ended(&mut self) {
+        self.clients.clear();
+        self.nicks.clear();
+        self.presence.clear();
+    }
+
     /// A connection has asked for a room, and the hub has asked the store.
     pub fn joins(&mut self, conn: ConnId, room: &str, since: Since) {
         let client = self.clients.get_mut(&conn).expect("only the living join");
@@ -110,13 +117,13 @@ impl Model {
                 }
             }
             Event::Reset(e) => {
-                let log = &world.store.logs[&*e.room];
+                let log = &world.store.book.logs[&*e.room];
                 let latest = log.last().saturating_sub(super::store::AFTER_RESET).max(log.forgotten);
                 self.view(conn, &e.room).next = latest + 1;
             }
             Event::Message(e) => {
                 let user = self.clients[&conn].user.clone();
-                let log = &world.store.logs[&*e.room];
+                let log = &world.store.book.logs[&*e.room];
                 let kept = &log.entries[e.entry.seq as usize - 1];
                 assert_eq!((&*kept.text, &*kept.nick), (&*e.entry.text, &*e.entry.nick));
                 assert!(e.entry.id.is_none() || user.as_deref() == Some(&*e.entry.user), "ids are one's own");
@@ -154,7 +161,7 @@ impl Model {
             }
             Event::Typing { room, .. } => assert!(self.view(conn, room).is_told),
             Event::History { room, entries, .. } => {
-                let log = &world.store.logs[&**room];
+                let log = &world.store.book.logs[&**room];
                 assert!(entries.iter().all(|entry| *log.entries[entry.seq as usize - 1].text == *entry.text));
             }
             _ => {}
@@ -207,7 +214,7 @@ impl Model {
                     assert!(world.is_awaited(*conn), "nobody waits until {conn:?} goes on in {room}");
                     continue;
                 }
-                let log = &world.store.logs[room];
+                let log = &world.store.book.logs[room];
                 assert_eq!(view.next, log.last() + 1, "{conn:?} has seen all of {room}");
             }
         }
@@ -252,7 +259,7 @@ impl View {
         assert!(!self.is_told, "a join is answered once");
         self.is_told = true;
         self.people = listed(joined.people.as_deref());
-        let log = &world.store.logs[&*joined.room];
+        let log = &world.store.book.logs[&*joined.room];
         assert_eq!((joined.first, joined.last), (log.first(), log.last()));
         assert_eq!(joined.topic.as_deref().unwrap_or_default(), &*log.topic);
         self.next = 1 + match self.since {

@@ -1,11 +1,13 @@
-//! A store in memory, as slow as one likes: it answers when it is told to. Must not know the hub's state.
+//! A store in memory, as slow as one likes: it answers when it is told to, and it can live through the end of a server,
+//! or be put back from an old copy. Must not know the hub's state.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use hub::effect::{Purpose, Range, Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal, Stored};
 use protocol::chat::event::{Kind, ResetReason};
-use protocol::chat::id::{RequestId, UserId};
+use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::request::Since;
 
 use super::EPOCH;
@@ -14,17 +16,28 @@ use super::EPOCH;
 pub const AFTER_RESET: u64 = 3;
 
 /// All rooms' logs.
-#[derive(Default)]
 pub struct Store {
-    pub logs: BTreeMap<String, Log>,
+    pub book: Book,
+    copied: Option<Book>,
+    /// How many entries there ever were: each has another time.
+    clock: u64,
     /// Entries a page.
     pub page: usize,
     /// Refuses everything.
     pub is_full: bool,
 }
 
+/// What a store keeps.
+#[derive(Clone)]
+pub struct Book {
+    pub logs: BTreeMap<String, Log>,
+    pub epoch: Epoch,
+    /// The earlier epochs that are known, and where each room stood when they ended.
+    ended: BTreeMap<[u8; 8], BTreeMap<String, u64>>,
+}
+
 /// A room's log.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Log {
     pub topic: Box<str>,
     /// How many of the oldest are no longer kept.
@@ -43,6 +56,35 @@ impl Log {
     }
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        Self { logs: BTreeMap::new(), epoch: EPOCH, ended: BTreeMap::new() }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { book: Book::default(), copied: None, clock: 0, page: 2, is_full: false }
+    }
+}
+
+/// What a store has left when its server starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// All of it, as on a disk.
+    All,
+    /// The copy that was made some time ago: somebody put it back.
+    OldCopy,
+    /// Nothing, as in memory.
+    Nothing,
+}
+
+/// What the store is asked.
+pub enum Letter {
+    Record(Record),
+    Recall(Recall),
+}
+
 type Refused = (ConnId, Option<RequestId<'static>>, Refusal);
 
 impl Store {
@@ -57,42 +99,71 @@ impl Store {
             }
             return Ok(Applied { room, entry: earlier.clone(), origin, dup: true });
         }
-        let log = self.logs.entry(room.to_string()).or_default();
+        let log = self.book.logs.entry(room.to_string()).or_default();
         if kind == Kind::Topic {
             log.topic = text.clone();
         }
-        let entry = Stored { seq: log.last() + 1, time: 0, kind, user, nick, text, id };
+        self.clock += 1;
+        let entry = Stored { seq: log.last() + 1, time: self.clock, kind, user, nick, text, id };
         log.entries.push(entry.clone());
         Ok(Applied { room, entry, origin, dup: false })
     }
 
     fn earlier(&self, user: UserId, id: &RequestId<'_>) -> Option<(&str, &Stored)> {
-        let all = self.logs.iter().flat_map(|(room, log)| log.entries.iter().map(|e| (room.as_str(), e)));
+        let all =
+            self.book.logs.iter().flat_map(|(room, log)| log.entries.iter().map(|e| (room.as_str(), e)));
         all.into_iter().find(|(_, entry)| entry.user == user && entry.id.as_ref() == Some(id))
+    }
+
+    /// Somebody makes a copy of all of it.
+    pub fn copy(&mut self) {
+        self.copied = Some(self.book.clone());
+    }
+
+    /// The server has ended, and another one starts with what is left. Without a copy, that is all.
+    pub fn restart(&mut self, epoch: Epoch, left: Left) {
+        match left {
+            Left::All => {}
+            Left::OldCopy => self.book = self.copied.clone().unwrap_or_else(|| self.book.clone()),
+            Left::Nothing => self.book = Book::default(),
+        }
+        let rooms = self.book.logs.iter().map(|(room, log)| (room.clone(), log.last())).collect();
+        let ended = mem::replace(&mut self.book.epoch, epoch);
+        self.book.ended.insert(ended.0, rooms);
+    }
+
+    /// Why a position cannot be gone on from, if it cannot.
+    fn judge(&self, room: &str, epoch: Epoch, seq: u64) -> Option<ResetReason> {
+        let log = &self.book.logs[room];
+        let held = match self.book.ended.get(&epoch.0) {
+            Some(rooms) => rooms.get(room).copied().unwrap_or(0),
+            None if epoch == self.book.epoch => log.last(),
+            None => return Some(ResetReason::Epoch),
+        };
+        match seq {
+            _ if seq > held => Some(ResetReason::Ahead),
+            _ if seq < log.forgotten => Some(ResetReason::Gone),
+            _ => None,
+        }
     }
 
     pub fn recall(&mut self, recall: Recall) -> Recalled {
         let Recall { conn, room, purpose, span } = recall;
-        let log = self.logs.entry(room.to_string()).or_default();
+        self.book.logs.entry(room.to_string()).or_default();
+        let reset = match span {
+            Range::Since(Since::After { epoch, seq }) => self.judge(room.as_str(), epoch, seq),
+            Range::From(seq) => self.judge(room.as_str(), self.book.epoch, seq - 1),
+            _ => None,
+        };
+        let log = &self.book.logs[room.as_str()];
         let (first, last) = (log.first(), log.last());
         let latest = |count: u64| last.saturating_sub(count) + 1;
-        let (from, below, reset) = match span {
-            Range::Since(Since::Last(count)) => (latest(count.into()), last + 1, None),
-            Range::Since(Since::After { epoch, .. }) if epoch != EPOCH => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Epoch))
-            }
-            Range::Since(Since::After { seq, .. }) if seq > last => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Ahead))
-            }
-            Range::Since(Since::After { seq, .. }) if seq < log.forgotten => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Gone))
-            }
-            Range::Since(Since::After { seq, .. }) => (seq + 1, last + 1, None),
-            Range::From(seq) if seq <= log.forgotten => {
-                (latest(AFTER_RESET), last + 1, Some(ResetReason::Gone))
-            }
-            Range::From(seq) => (seq, last + 1, None),
-            Range::Before { seq, limit } => (seq.saturating_sub(limit.into()).max(1), seq, None),
+        let (from, below) = match span {
+            _ if reset.is_some() => (latest(AFTER_RESET), last + 1),
+            Range::Since(Since::Last(count)) => (latest(count.into()), last + 1),
+            Range::Since(Since::After { seq, .. }) => (seq + 1, last + 1),
+            Range::From(seq) => (seq, last + 1),
+            Range::Before { seq, limit } => (seq.saturating_sub(limit.into()).max(1), seq),
         };
         let kept = |entry: &&Stored| entry.seq > log.forgotten && entry.seq >= from && entry.seq < below;
         let mut entries: Vec<Stored> = log.entries.iter().filter(kept).cloned().collect();
@@ -101,5 +172,21 @@ impl Store {
             entries.truncate(self.page);
         }
         Recalled { conn, room, purpose, topic: log.topic.clone(), first, last, reset, entries, more }
+    }
+}
+
+impl Letter {
+    /// Whether it was posted for this connection.
+    pub fn is_of(&self, conn: ConnId) -> bool {
+        match self {
+            Self::Record(record) => record.origin == Some(conn),
+            Self::Recall(recall) => recall.conn == conn,
+        }
+    }
+
+    /// Whether it is a question of the same connection about the same room, for the same purpose.
+    pub fn asks_the_same(&self, recall: &Recall) -> bool {
+        let Self::Recall(other) = self else { return false };
+        (other.conn, &other.room, &other.purpose) == (recall.conn, &recall.room, &recall.purpose)
     }
 }

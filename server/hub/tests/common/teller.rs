@@ -73,7 +73,7 @@ impl Teller {
                 (0..number(count)).for_each(|_| assert!(self.world.answer(), "there is mail"));
             }
             ["the", "store", "forgets", room, "up", "to", seq] => {
-                self.world.store.logs.get_mut(*room).unwrap().forgotten = number(seq);
+                self.world.store.book.logs.get_mut(*room).unwrap().forgotten = number(seq);
             }
             [name, "stops", "reading"] => self.world.slow_down(self.names[*name]),
             [name, "lags"] => self.world.lag(self.names[*name]),

@@ -1,0 +1,215 @@
+//! A thread that does the loop's slow work: questions go in, answers come out in batches, a bell tells the loop. The
+//! organs' shared tool; must not know what is asked.
+//!
+//! The loop never waits here. The thread does: for questions, and with a batch of answers until the loop has taken the
+//! one before, so that answers do not pile up either.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+use mio::{Registry, Token, Waker};
+
+/// Wakes the loop up. Clones ring the same.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<Waker>);
+
+impl Bell {
+    /// The bell of a poll: it has one.
+    ///
+    /// # Errors
+    /// Whatever eventfd(2) says.
+    pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        Ok(Self(Arc::new(Waker::new(registry, token)?)))
+    }
+
+    /// The loop begins a turn.
+    pub fn ring(&self) {
+        // It fails when the loop is gone, and then nobody waits for answers.
+        let _ = self.0.wake();
+    }
+}
+
+/// See the module's head. When it is dropped, what was asked is still done.
+pub struct Worker<Q, A> {
+    questions: Option<Sender<Q>>,
+    answers: Receiver<A>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
+    /// Starts a thread of this name, which the system's tools show. `work` takes what it likes from the questions, one
+    /// at least, and answers.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(
+        name: &str,
+        bell: Bell,
+        mut work: impl FnMut(&mut VecDeque<Q>) -> A + Send + 'static,
+    ) -> io::Result<Self> {
+        let (questions, asked) = channel();
+        let (answered, answers) = sync_channel(1);
+        let thread = Builder::new().name(name.to_owned()).spawn(move || {
+            let at_the_end = RingWhenDropped(bell);
+            // Dropped before it rings, so that the loop then finds nobody there.
+            let answered = answered;
+            serve(&asked, &answered, &at_the_end.0, &mut work);
+        })?;
+        Ok(Self { questions: Some(questions), answers, thread: Some(thread) })
+    }
+
+    /// Asks. Takes no time.
+    pub fn ask(&self, question: Q) {
+        if let Some(questions) = &self.questions {
+            // It fails when the thread has panicked, and then the next `answer` says so.
+            let _ = questions.send(question);
+        }
+    }
+
+    /// The next batch of answers, if there is one. A panic of the thread becomes one here.
+    pub fn answer(&mut self) -> Option<A> {
+        match self.answers.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                let ended = self.thread.take().map(JoinHandle::join);
+                if let Some(Err(panic)) = ended {
+                    resume_unwind(panic);
+                }
+                None
+            }
+        }
+    }
+}
+
+fn serve<Q, A>(
+    asked: &Receiver<Q>,
+    answered: &SyncSender<A>,
+    bell: &Bell,
+    work: &mut impl FnMut(&mut VecDeque<Q>) -> A,
+) {
+    let mut waiting = VecDeque::new();
+    while let Ok(first) = asked.recv() {
+        waiting.push_back(first);
+        while !waiting.is_empty() {
+            waiting.extend(asked.try_iter());
+            let answers = work(&mut waiting);
+            if answered.send(answers).is_err() {
+                return;
+            }
+            bell.ring();
+        }
+    }
+}
+
+/// So that the loop notices the end of the thread, whatever ended it.
+struct RingWhenDropped(Bell);
+
+impl Drop for RingWhenDropped {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+impl<Q, A> Drop for Worker<Q, A> {
+    fn drop(&mut self) {
+        self.questions = None;
+        // It must not wait for somebody to take its answers.
+        self.answers.iter().for_each(drop);
+        if let Some(thread) = self.thread.take() {
+            // A panic has been printed; there is nobody left to hand it to.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<Q, A> fmt::Debug for Worker<Q, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Worker")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const BELL: Token = Token(7);
+
+    fn bell() -> (Poll, Bell) {
+        let poll = Poll::new().expect("a poll");
+        let bell = Bell::new(poll.registry(), BELL).expect("a bell");
+        (poll, bell)
+    }
+
+    /// Waits for the bell, and takes what there is.
+    fn next<A: Send + 'static>(poll: &mut Poll, worker: &mut Worker<u32, A>) -> A {
+        let mut events = Events::with_capacity(4);
+        for _ in 0..100 {
+            if let Some(answer) = worker.answer() {
+                return answer;
+            }
+            poll.poll(&mut events, Some(Duration::from_secs(10))).expect("it polls");
+            assert!(events.iter().all(|event| event.token() == BELL));
+            assert!(!events.is_empty(), "nothing rings");
+        }
+        panic!("it rings and has no answer");
+    }
+
+    #[test]
+    fn what_waited_is_answered_together() {
+        let (mut poll, bell) = bell();
+        let (go, may_go) = channel();
+        let mut worker = Worker::start("test", bell, move |waiting: &mut VecDeque<u32>| {
+            may_go.recv().expect("it may go on");
+            waiting.drain(..).collect::<Vec<u32>>()
+        })
+        .expect("a thread");
+        worker.ask(1);
+        go.send(()).expect("it waits");
+        assert_eq!(next(&mut poll, &mut worker), [1]);
+        // While it is busy with 2, two more come: they wait for one another's company.
+        worker.ask(2);
+        worker.ask(3);
+        worker.ask(4);
+        go.send(()).expect("it waits");
+        go.send(()).expect("it waits");
+        let mut answers = next(&mut poll, &mut worker);
+        while answers.len() < 3 {
+            answers.extend(next(&mut poll, &mut worker));
+        }
+        assert_eq!(answers, [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_was_asked_is_done_before_the_end() {
+        let (_poll, bell) = bell();
+        let (done, were_done) = channel();
+        let worker = Worker::start("test", bell, move |waiting: &mut VecDeque<u32>| {
+            done.send(waiting.pop_front()).expect("the test listens");
+        })
+        .expect("a thread");
+        (0..100).for_each(|question| worker.ask(question));
+        drop(worker);
+        assert_eq!(were_done.iter().flatten().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    #[should_panic(expected = "the disk is on fire")]
+    fn a_panic_there_is_a_panic_here() {
+        let (mut poll, bell) = bell();
+        let mut worker: Worker<u32, ()> =
+            Worker::start("test", bell, |_: &mut VecDeque<u32>| panic!("the disk is on fire"))
+                .expect("a thread");
+        worker.ask(1);
+        next(&mut poll, &mut worker);
+    }
+}
