@@ -31,6 +31,7 @@ mod slowloris;
 mod smuggling;
 mod stalled_readers;
 mod stalled_store;
+mod table;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {
