@@ -112,7 +112,7 @@ fn every_threat_has_its_test_and_every_test_its_threat() {
                     named.insert((*file, *name));
                 }
                 Answer::Beside(check) => {
-                    assert!(root().join(check).is_file(), "{threat}: there is no {check}")
+                    assert!(root().join(check).is_file(), "{threat}: there is no {check}");
                 }
                 Answer::Not(reason) => assert!(reason.len() > 5, "{threat}: why not?"),
             }
