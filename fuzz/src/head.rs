@@ -21,7 +21,10 @@ pub fn check(data: &[u8]) {
         Ok(Some((head, behind))) => {
             assert_eq!([&head[..], &behind[..]].concat(), data, "bytes were lost");
             match Head::parse(&head) {
-                Ok(parsed) => judge(&head, &parsed),
+                Ok(parsed) => {
+                    assert!(head.len() <= MAX_HEAD);
+                    judge(&head, &parsed);
+                }
                 Err(refusal) => answered(refusal),
             }
         }
@@ -40,7 +43,7 @@ fn collect(data: &[u8], mut piece: impl FnMut() -> usize) -> Result<Collected, R
     while !rest.is_empty() {
         let (mut input, behind) = rest.split_at_mut(piece().clamp(1, rest.len()));
         rest = behind;
-        if buffer.feed(&mut input)? {
+        if buffer.feed(&mut input, MAX_HEAD)? {
             return Ok(Some((buffer.bytes().to_vec(), [&*input, &*rest].concat())));
         }
         assert!(input.is_empty(), "asks for more and leaves bytes");
@@ -50,7 +53,7 @@ fn collect(data: &[u8], mut piece: impl FnMut() -> usize) -> Result<Collected, R
 
 /// Looks at an accepted head with other eyes: no parser, only lines.
 fn judge(bytes: &[u8], head: &Head<'_>) {
-    assert!(bytes.len() <= MAX_HEAD && bytes.ends_with(b"\r\n\r\n"));
+    assert!(bytes.ends_with(b"\r\n\r\n"));
     assert!(!bytes.contains(&0));
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.trim_end_matches("\r\n").split("\r\n");

@@ -5,11 +5,13 @@
 //! belongs) is refused, since that is what request smuggling is made of. Every [`Refusal`] knows its status.
 
 mod buffer;
+mod forwarded;
 mod head;
 mod refusal;
 mod respond;
 
 pub use buffer::HeadBuffer;
+pub use forwarded::{Network, NetworkFault, Proxies, UNIX, address_number};
 pub use head::{Head, authority, decode};
 pub use refusal::Refusal;
 pub use respond::{respond, respond_to_head};

@@ -28,7 +28,7 @@ fn collect(stream: &[u8], mut size: impl FnMut() -> usize) -> Result<(Vec<u8>, V
     while !rest.is_empty() {
         let (mut piece, behind) = rest.split_at_mut(size().clamp(1, rest.len()));
         rest = behind;
-        if buffer.feed(&mut piece).map_err(Some)? {
+        if buffer.feed(&mut piece, MAX_HEAD).map_err(Some)? {
             return Ok((buffer.bytes().to_vec(), [&*piece, &*rest].concat()));
         }
         assert!(piece.is_empty(), "the buffer asks for more and leaves bytes");
@@ -46,7 +46,8 @@ fn verdict(request: &[u8]) -> Result<(), Refusal> {
     match whole {
         Ok((head, _)) => Head::parse(&head).map(drop),
         Err(Some(refusal)) => {
-            assert!(Head::parse(request).is_err(), "only the buffer minds: {}", request.escape_ascii());
+            let minds = Head::parse(request).is_err() || request.len() > MAX_HEAD;
+            assert!(minds, "only the buffer minds: {}", request.escape_ascii());
             Err(refusal)
         }
         Err(None) => panic!("unfinished: {}", request.escape_ascii()),
@@ -178,9 +179,9 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, Refusal)> {
         // Too much.
         ("65 headers", get(&"Host: a\r\n".repeat(MAX_HEADERS + 1)), Refusal::TooManyHeaders),
         ("2,000 headers", get(&"A:\r\n".repeat(2000)), Refusal::TooManyHeaders),
-        ("4,000 headers", get(&"A:\r\n".repeat(4000)), Refusal::HeadTooLarge),
-        ("a head one byte too long", get(&format!("Host: a\r\nX: {}\r\n", "x".repeat(MAX_HEAD - 31))), Refusal::HeadTooLarge),
-        ("an endless header", long("GET / HTTP/1.1\r\nHost: a\r\nX: ", 64 << 10, ""), Refusal::HeadTooLarge),
+        ("4,000 headers", get(&"A:\r\n".repeat(4000)), Refusal::HeadTooLarge(MAX_HEAD)),
+        ("a head one byte too long", get(&format!("Host: a\r\nX: {}\r\n", "x".repeat(MAX_HEAD - 31))), Refusal::HeadTooLarge(MAX_HEAD)),
+        ("an endless header", long("GET / HTTP/1.1\r\nHost: a\r\nX: ", 64 << 10, ""), Refusal::HeadTooLarge(MAX_HEAD)),
     ]
 }
 
@@ -221,11 +222,26 @@ fn what_is_behind_the_head_stays_there() {
 fn a_complete_buffer_takes_nothing_more() {
     let mut buffer = HeadBuffer::new();
     let mut sample = SAMPLE.as_bytes().to_vec();
-    assert_eq!(buffer.feed(&mut &mut sample[..]), Ok(true));
+    assert_eq!(buffer.feed(&mut &mut sample[..], MAX_HEAD), Ok(true));
     let mut more = *b"\0more";
     let mut input = &mut more[..];
-    assert_eq!(buffer.feed(&mut input), Ok(true));
+    assert_eq!(buffer.feed(&mut input, MAX_HEAD), Ok(true));
     assert_eq!((input, buffer.bytes()), (&mut b"\0more"[..].to_vec()[..], SAMPLE.as_bytes()));
+}
+
+/// Whoever may choose can choose how much a stranger may say.
+#[test]
+fn a_head_may_be_as_long_as_it_may_be() {
+    let feed = |max: usize, length: usize| {
+        let mut head = get(&format!("Host: a\r\nX: {}\r\n", "x".repeat(length - 32)));
+        assert_eq!(head.len(), length);
+        HeadBuffer::new().feed(&mut &mut head[..], max)
+    };
+    assert_eq!(feed(100, 100), Ok(true));
+    assert_eq!(feed(100, 101), Err(Refusal::HeadTooLarge(100)));
+    assert_eq!(feed(100_000, 100_000), Ok(true));
+    let mut target = b"GET /wherever".to_vec();
+    assert_eq!(HeadBuffer::new().feed(&mut &mut target[..], 10), Err(Refusal::HeadTooLarge(10)));
 }
 
 #[test]
@@ -300,10 +316,10 @@ fn every_refusal_knows_its_status_and_says_one_line() {
     refusals.extend([Refusal::OldHttp, Refusal::UpgradeRequired, Refusal::Connection, Refusal::NoKey]);
     refusals.extend([Refusal::Key, Refusal::WebSocketVersion, Refusal::Protocols]);
     refusals.extend([Refusal::Origin, Refusal::NotFound, Refusal::MethodNotAllowed("GET, HEAD")]);
-    refusals.extend([Refusal::Full, Refusal::Unavailable]);
+    refusals.extend([Refusal::Full, Refusal::Unavailable, Refusal::ForwardedFor]);
     let kinds: BTreeSet<String> =
         refusals.iter().map(|r| format!("{r:?}").split('(').next().unwrap_or_default().to_string()).collect();
-    assert_eq!(kinds.len(), 30, "a refusal that no test meets: {kinds:?}");
+    assert_eq!(kinds.len(), 31, "a refusal that no test meets: {kinds:?}");
 
     for refusal in refusals {
         let status = match refusal {
@@ -312,7 +328,7 @@ fn every_refusal_knows_its_status_and_says_one_line() {
             Refusal::MethodNotAllowed(_) => 405,
             Refusal::TargetTooLong => 414,
             Refusal::UpgradeRequired | Refusal::WebSocketVersion => 426,
-            Refusal::HeadTooLarge | Refusal::TooManyHeaders => 431,
+            Refusal::HeadTooLarge(_) | Refusal::TooManyHeaders => 431,
             Refusal::Full | Refusal::Unavailable => 503,
             _ => 400,
         };

@@ -158,7 +158,7 @@ fn a_head_holds_at_most_its_limit() {
             let mut buffer = HeadBuffer::new();
             let refused = endless.chunks_mut(size).any(|piece| {
                 let mut piece = piece;
-                buffer.feed(&mut piece).is_err()
+                buffer.feed(&mut piece, MAX_HEAD).is_err()
             });
             assert!(refused);
         });

@@ -6,7 +6,8 @@
 use std::process::ExitCode;
 
 use hub::input::ConnId;
-use protocol::http::Head;
+use protocol::http::{Head, Proxies};
+use protocol::limits::MAX_HEAD;
 use protocol::time::Millis;
 use protocol::upgrade;
 use protocol::ws::encode::{self, Opcode};
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
     };
     let settings = Settings {
         manners: Manners {
+            head: MAX_HEAD,
             rules: Rules { role: Role::Server, message: MAX_MESSAGE, fragments: u32::MAX },
             pace: None,
             max_unsent: 2 * MAX_MESSAGE,
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         patience: Patience::default(),
         connections: None,
         per_address: None,
+        proxies: Proxies::default(),
         memory: None,
     };
     let outcome = Reactor::bind(&[Place::Tcp(address)], settings, |_| Ok(Echo))

@@ -1,14 +1,18 @@
 //! From the command line and the environment to what the server is built from. Parses, does not build.
 //!
-//! One table describes every option; help and parser both read it. Longer than 400 lines because of that table.
+//! One table describes every option, in `config/flags.rs`; help and parser both read it.
+
+mod flags;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use log::LevelFilter;
-use protocol::limits::{MAX_FRAGMENTS, MAX_MESSAGE};
+use protocol::http::Proxies;
+use protocol::limits::{MAX_FRAGMENTS, MAX_HEAD, MAX_MESSAGE, MAX_PEOPLE_LISTED};
 
+use self::flags::{FLAGS, Flag};
 use crate::conn::MAX_UNSENT;
 use crate::listeners::Place;
 
@@ -22,6 +26,8 @@ pub struct Config {
     pub listen: Vec<Place>,
     /// The numbers that can be changed; 0 lifts a limit.
     pub limits: Limits,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: Proxies,
     /// Origins beside its own that pages may connect from.
     pub allow_origin: Vec<String>,
     /// What is logged.
@@ -33,18 +39,34 @@ pub struct Config {
 pub struct Limits {
     /// Frames a second from one connection.
     pub rate: u32,
+    /// How many frames more a join counts as.
+    pub join_cost: u32,
+    /// How many frames more a rename counts as.
+    pub rename_cost: u32,
     /// Connections in all.
     pub connections: u32,
     /// Connections from one address.
     pub connections_per_address: u32,
+    /// Connections of one person.
+    pub connections_per_person: u32,
+    /// Bytes of a request head.
+    pub head: u32,
+    /// Seconds from accept to the end of the head.
+    pub handshake_time: u32,
     /// Bytes of one message.
     pub message: u32,
     /// Fragments of one message.
     pub fragments: u32,
+    /// Seconds from the first byte of a message to its last.
+    pub message_time: u32,
     /// Bytes that may wait for one connection.
     pub unsent: u32,
     /// Rooms of one connection.
     pub rooms: u32,
+    /// Rooms with people in them.
+    pub rooms_in_all: u32,
+    /// People of a room that are listed.
+    pub people_listed: u32,
     /// Mebibytes of everything that grows.
     pub memory: u32,
     /// Requests that wait for the store.
@@ -56,15 +78,28 @@ impl Default for Limits {
         Self {
             // Nobody types a hundred lines a second; a script that does is slowed down, not refused.
             rate: 100,
+            // Both are told to a whole room. At this rate 33 joins at once, then 16 a second; 7 renames, then almost 4.
+            join_cost: 5,
+            rename_cost: 25,
             // 4,000 sockets are some 20 MB of the kernel's memory, which a Pi Zero has to spare.
             connections: 4000,
             // A household or a classroom behind one router, and still not a whole flood.
             connections_per_address: 100,
+            // More programs and screens than anybody has.
+            connections_per_person: 16,
+            head: MAX_HEAD as u32,
+            // A head is one packet. Five seconds are plenty on the worst radio link.
+            handshake_time: 5,
             message: MAX_MESSAGE as u32,
             fragments: MAX_FRAGMENTS,
+            // A page of text takes seconds on a 9600 baud radio.
+            message_time: 30,
             unsent: MAX_UNSENT as u32,
             // More rooms than anybody follows.
             rooms: 32,
+            // 2 MB of names and places, and names are made up faster than they are used up.
+            rooms_in_all: 10_000,
+            people_listed: MAX_PEOPLE_LISTED as u32,
             // An eighth of a Pi Zero.
             memory: 64,
             // What a busy room says while a memory card does its own housekeeping.
@@ -88,133 +123,12 @@ impl Default for Config {
             // Nobody else can reach it until somebody decides so.
             listen: vec![Place::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)))],
             limits: Limits::default(),
+            proxies: Proxies::default(),
             allow_origin: Vec::new(),
             log: LevelFilter::Info,
         }
     }
 }
-
-struct Flag {
-    name: &'static str,
-    /// Its value, for the help; empty if it takes none.
-    value: &'static str,
-    help: &'static str,
-    /// Given once more, it adds instead of replacing.
-    adds: bool,
-    set: fn(&mut Config, &str) -> Result<(), String>,
-}
-
-const FLAGS: &[Flag] = &[
-    Flag {
-        name: "listen",
-        value: "ADDR:PORT|unix:PATH",
-        help: "where to listen; may be given several times [default: 127.0.0.1:7684, this machine only; \
-               0.0.0.0:7684 is for everybody on the network]",
-        adds: true,
-        set: |config, value| {
-            config.listen.extend(resolve(value)?);
-            Ok(())
-        },
-    },
-    Flag {
-        name: "memory",
-        value: "",
-        help: "keep messages in memory only, as this version always does",
-        adds: false,
-        set: |_, _| Ok(()),
-    },
-    Flag {
-        name: "max-rate",
-        value: "N",
-        help: "messages a second from one connection, pings and fragments too, with twice as many at once; who sends \
-               faster is read more slowly [default: 100; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.rate),
-    },
-    Flag {
-        name: "max-connections",
-        value: "N",
-        help: "connections in all; more are answered 503 [default: 4000; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.connections),
-    },
-    Flag {
-        name: "max-connections-per-address",
-        value: "N",
-        help: "connections from one address; more are answered 503 [default: 100; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.connections_per_address),
-    },
-    Flag {
-        name: "max-message",
-        value: "N",
-        help: "bytes of one message; a longer one is hung up on [default: 16384; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.message),
-    },
-    Flag {
-        name: "max-fragments",
-        value: "N",
-        help: "frames that one message may come in; more are hung up on [default: 128; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.fragments),
-    },
-    Flag {
-        name: "max-unsent",
-        value: "N",
-        help: "bytes that may wait for one connection; from half of it on a reader gets less and catches up later, \
-               beyond it is hung up on [default: 262144; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.unsent),
-    },
-    Flag {
-        name: "max-rooms",
-        value: "N",
-        help: "rooms that one connection may be in [default: 32; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.rooms),
-    },
-    Flag {
-        name: "max-memory",
-        value: "N",
-        help: "MiB that everything that grows may take together; above 80 % new connections are answered 503, above \
-               90 % those who read least are cut off [default: 64; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.memory),
-    },
-    Flag {
-        name: "max-mail",
-        value: "N",
-        help: "messages, and KiB of them, that may wait for the store; beyond, who sends them is read more slowly \
-               [default: 1024; 0 lifts the limit]",
-        adds: false,
-        set: |config, value| number(value, &mut config.limits.mail),
-    },
-    Flag {
-        name: "allow-origin",
-        value: "ORIGIN",
-        help: "let pages from ORIGIN (such as https://chat.example) connect, beside the server's own; may be given \
-               several times",
-        adds: true,
-        set: |config, value| {
-            config.allow_origin.push(value.to_owned());
-            Ok(())
-        },
-    },
-    Flag {
-        name: "log",
-        value: "LEVEL",
-        help: "what to log: off, error, warn, info, debug, or trace for every turn and frame (never what is said) \
-               [default: info]",
-        adds: false,
-        set: |config, value| {
-            config.log = value
-                .parse()
-                .map_err(|_| format!("'{value}' is none of off, error, warn, info, debug, trace"))?;
-            Ok(())
-        },
-    },
-];
 
 /// Reads the command line (without the program's name) and the environment.
 ///
@@ -271,20 +185,6 @@ fn hint(fault: &str, program: &str) -> String {
 
 fn variable(flag: &Flag) -> String {
     format!("SNUG_{}", flag.name.to_uppercase().replace('-', "_"))
-}
-
-fn resolve(value: &str) -> Result<Vec<Place>, String> {
-    if let Some(path) = value.strip_prefix("unix:") {
-        return Ok(vec![Place::Unix(path.into())]);
-    }
-    let advice = || format!("'{value}' is not ADDR:PORT, such as 0.0.0.0:{PORT}, nor unix:PATH");
-    let places: Vec<Place> = value.to_socket_addrs().map_err(|_| advice())?.map(Place::Tcp).collect();
-    if places.is_empty() { Err(advice()) } else { Ok(places) }
-}
-
-fn number(value: &str, field: &mut u32) -> Result<(), String> {
-    *field = value.parse().map_err(|_| format!("'{value}' is not a whole number from 0 to {}", u32::MAX))?;
-    Ok(())
 }
 
 fn help(program: &str) -> String {
@@ -367,6 +267,9 @@ mod tests {
         assert_eq!(both.limits.rate, 0, "the command line wins");
         assert_eq!(both.log, LevelFilter::Trace);
         assert_eq!(both.allow_origin, ["http://a", "http://b"]);
+        let proxies = config("--trust-proxy 10.0.0.0/8 --trust-proxy unix", &[]).proxies;
+        assert_eq!(proxies, config("", &[("SNUG_TRUST_PROXY", "10.0.0.0/8 unix")]).proxies);
+        assert_eq!(proxies.0.len(), 2);
     }
 
     #[test]
@@ -385,6 +288,11 @@ mod tests {
             said("--log loud"),
             "--log: 'loud' is none of off, error, warn, info, debug, trace; see server --help"
         );
+        assert_eq!(
+            said("--trust-proxy 10.0.0.0/33"),
+            "--trust-proxy: '10.0.0.0/33': that is no ADDRESS[/BITS], such as 10.0.0.2, 10.0.0.0/8 or fd00::/8, nor unix; \
+             see server --help"
+        );
         assert_eq!(said("lobby"), "unexpected argument \"lobby\"; see server --help");
         assert_eq!(
             run("", &[("SNUG_MAX_RATE", "x")]).expect_err("it is wrong"),
@@ -399,5 +307,17 @@ mod tests {
             assert!(help.contains(&format!("--{}", flag.name)), "{}", flag.name);
         }
         assert!(help.lines().all(|line| line.len() <= 120));
+    }
+
+    #[test]
+    fn the_defaults_are_those_that_help_names() {
+        for flag in FLAGS {
+            let is_number = ["N", "BYTES", "SECONDS", "MIB"].contains(&flag.value);
+            assert!(!is_number || flag.help.contains("; 0 lifts the limit]") || flag.help.contains("; 0: "));
+            let Some((_, default)) = flag.help.split_once("[default: ") else { continue };
+            let end = default.find([';', ',', ']']).expect("the bracket is closed");
+            let line = format!("--{} {}", flag.name, &default[..end]);
+            assert_eq!(config(&line, &[]), Config::default(), "{line}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use hub::Hub;
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
+use protocol::time::Span;
 use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
 fn run(config: Config, program: &str) -> ExitCode {
     logging::start(config.log);
     allow_many_files();
-    let settings = settings(&config.limits);
+    let settings = settings(&config);
     let (Ok(epoch), Ok(seed)) = (random::<8>(), random::<8>()) else {
         return cannot_start(program, "the system gives no random numbers");
     };
@@ -52,6 +53,11 @@ fn run(config: Config, program: &str) -> ExitCode {
     let version = concat!("snug ", env!("CARGO_PKG_VERSION"));
     let mut hub = hub::limits::Settings::new(epoch, Durability::Memory, version, u64::from_ne_bytes(seed));
     hub.rooms_per_connection = unlimited(config.limits.rooms);
+    hub.connections_per_person = config.limits.connections_per_person;
+    hub.rooms = config.limits.rooms_in_all;
+    hub.people_listed = config.limits.people_listed;
+    hub.join_cost = config.limits.join_cost;
+    hub.rename_cost = config.limits.rename_cost;
     hub.message = unlimited(config.limits.message);
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let origins = Origins { allowed: config.allow_origin, names: vec![name] };
@@ -75,9 +81,11 @@ fn depth(limits: &Limits) -> Option<usize> {
     Some(limits.mail as usize).filter(|limit| *limit > 0)
 }
 
-fn settings(limits: &Limits) -> Settings {
+fn settings(config: &Config) -> Settings {
+    let limits = &config.limits;
     Settings {
         manners: Manners {
+            head: unlimited(limits.head) as usize,
             rules: Rules {
                 role: Role::Server,
                 message: unlimited(limits.message) as usize,
@@ -86,9 +94,14 @@ fn settings(limits: &Limits) -> Settings {
             pace: Pace::per_second(limits.rate),
             max_unsent: unlimited(limits.unsent) as usize,
         },
-        patience: Patience::default(),
+        patience: Patience {
+            handshake: seconds(limits.handshake_time),
+            message: seconds(limits.message_time),
+            ..Patience::default()
+        },
         connections: Some(limits.connections).filter(|limit| *limit > 0),
         per_address: Some(limits.connections_per_address).filter(|limit| *limit > 0),
+        proxies: config.proxies.clone(),
         memory: Some(limits.memory as usize * 1024 * 1024).filter(|limit| *limit > 0),
     }
 }
@@ -96,6 +109,11 @@ fn settings(limits: &Limits) -> Settings {
 /// A limit that 0 lifts: there is always one, but nobody meets the largest number.
 fn unlimited(limit: u32) -> u32 {
     if limit == 0 { u32::MAX } else { limit }
+}
+
+/// A time that 0 makes endless.
+fn seconds(limit: u32) -> Span {
+    if limit == 0 { Span(u64::MAX) } else { Span::secs(limit.into()) }
 }
 
 /// What somebody who has just started it wants to know. `by_cargo`: it was started by `cargo run`, so what it tells to

@@ -26,16 +26,17 @@ use hub::input::ConnId;
 use log::{debug, info, trace, warn};
 use mio::event::Event;
 use mio::{Events, Poll};
-use protocol::http::Refusal;
+use protocol::http::{Proxies, Refusal, UNIX, address_number};
 use protocol::time::{Millis, Span};
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
+use crate::conn::addresses::Addresses;
 use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
 use crate::conn::outbox::Outbox;
 use crate::conn::table::Table;
-use crate::conn::transport::{self, Transport, address_number};
+use crate::conn::transport::{self, Transport};
 use crate::conn::{Desk, Flushed, Manners, Waits};
 use crate::listeners::{Caller, Listeners, Place};
 use crate::metrics::{Bounds, Full, Levels};
@@ -54,7 +55,7 @@ const EVENTS_PER_TURN: usize = 1024;
 const STOP_WITHIN: Span = Span(1500);
 
 /// What the loop as a whole is held to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What each connection is held to.
     pub manners: Manners,
@@ -64,6 +65,8 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// How many connections one address may have; `None` for any number.
     pub per_address: Option<u32>,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: Proxies,
     /// How many bytes everything that grows may take together; `None` for any number.
     pub memory: Option<usize>,
 }
@@ -120,16 +123,17 @@ impl<D: Desk> Reactor<D> {
         let desk = desk(bell)?;
         let mut outbox = Outbox::new();
         outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
+        let addresses = Addresses::new(settings.per_address, settings.proxies.clone());
         Ok(Self {
             poll,
             clock: Clock::start(),
-            settings,
             signals,
             listeners,
-            table: Table::default(),
+            table: Table::new(addresses),
             deadlines: Deadlines::new(settings.patience),
             unfinished: Deadlines::new(settings.patience),
             stalled: Deadlines::new(settings.patience),
+            settings,
             outbox,
             scratch: vec![0; SCRATCH],
             again: Vec::new(),
@@ -261,10 +265,9 @@ impl<D: Desk> Reactor<D> {
     }
 
     /// Whether one more may come in, or why not.
-    fn judge(&self, address: Option<u128>) -> Result<(), Full> {
-        let Settings { connections, per_address, memory, .. } = self.settings;
-        let many = address.map_or(0, |address| self.table.from_address(address));
-        if per_address.is_some_and(|limit| many >= limit) {
+    fn judge(&self, address: u128) -> Result<(), Full> {
+        let Settings { connections, memory, .. } = self.settings;
+        if !self.table.addresses().has_place(address) {
             return Err(Full::Address);
         }
         if connections.is_some_and(|limit| self.table.len() >= limit as usize) {
@@ -286,9 +289,9 @@ impl<D: Desk> Reactor<D> {
             Caller::Tcp(stream, ip) => {
                 let patience = self.settings.patience;
                 transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
-                (Transport::Plain(stream), Some(address_number(ip)))
+                (Transport::Plain(stream), address_number(ip))
             }
-            Caller::Unix(stream) => (Transport::Unix(stream), None),
+            Caller::Unix(stream) => (Transport::Unix(stream), UNIX),
         };
         if let Err(full) = self.judge(address) {
             debug!("turned a connection away, by the limit of {full}");

@@ -138,6 +138,7 @@ impl Server {
             Effect::Live { room, slot } => self.rooms.live_from_here(outbox, room, slot),
             Effect::Record(record) => self.store.post(outbox.metrics.now, Letter::Record(record)),
             Effect::Recall(recall) => self.store.post(outbox.metrics.now, Letter::Recall(recall)),
+            Effect::Charge { messages, .. } => outbox.charge(messages),
             Effect::AwaitDrain { conn } => outbox.await_drain(conn.slot),
             Effect::Hangup { conn, code, reason } => outbox.hang_up(conn.slot, Cause::Desk { code, reason }),
         }

@@ -194,6 +194,7 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
     );
     let settings = server::reactor::Settings {
         manners: Manners {
+            head: protocol::limits::MAX_HEAD,
             rules: Rules { role: Role::Server, message: 1024, fragments: 8 },
             pace: None,
             max_unsent: MAX_UNSENT,
@@ -201,6 +202,7 @@ fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAdd
         patience,
         connections: None,
         per_address: None,
+        proxies: protocol::http::Proxies::default(),
         memory: None,
     };
     let loopback = "127.0.0.1:0".parse().expect("an address");

@@ -95,16 +95,17 @@ impl Log {
     /// We are in. If nothing is known yet, the latest `wanted` entries of `first..=end` will follow.
     ///
     /// A position that is known stays as it is, in its old epoch: until something more is heard, the server may yet
-    /// say that it is of no use.
+    /// say that it is of no use. What was parked is dropped: it comes again, or is no longer there, if somebody put an
+    /// old copy of the logs back and another entry has its number.
     pub fn joined(&mut self, epoch: Epoch, first: u64, end: u64, wanted: u32) {
         let before = first.saturating_sub(1).max(end.saturating_sub(u64::from(wanted)));
         self.position.get_or_insert((epoch, before));
+        self.parked.clear();
     }
 
     /// The position was of no use. The latest `wanted` entries of `first..=end` will follow.
     pub fn reset(&mut self, epoch: Epoch, first: u64, end: u64, wanted: u32) {
         self.position = None;
-        self.parked.clear();
         self.joined(epoch, first, end, wanted);
     }
 
@@ -199,6 +200,19 @@ mod tests {
         assert_eq!(numbers(log.tick(ONE, said(6))), [0; 0]);
         assert_eq!(numbers(log.entry(ONE, said(5))), [5, 6]);
         assert_eq!(numbers(log.entry(ONE, said(6))), [0; 0]);
+    }
+
+    /// Alice's 3 is ticked before 2 has come; then the connection breaks, and the server comes back with an old copy of
+    /// its logs, which ends with 1. Bob is given 3 by now.
+    #[test]
+    fn what_was_parked_does_not_take_the_place_of_another_entry() {
+        let mut log = Log::default();
+        log.joined(ONE, 1, 2, 50);
+        assert_eq!(numbers(log.entry(ONE, said(1))), [1]);
+        assert_eq!(numbers(log.tick(ONE, said(3))), [0; 0]);
+        log.joined(TWO, 1, 3, 50);
+        assert_eq!(numbers(log.entry(TWO, said(2))), [2]);
+        assert_eq!(numbers(log.entry(TWO, said(3))), [3]);
     }
 
     #[test]

@@ -6,9 +6,9 @@
 use alloc::vec::Vec;
 
 use super::refusal::Refusal;
-use crate::limits::MAX_HEAD;
+use crate::limits::MAX_TARGET;
 
-/// The head of one request, as far as it has arrived. Holds at most [`MAX_HEAD`] bytes.
+/// The head of one request, as far as it has arrived.
 #[derive(Debug, Default)]
 pub struct HeadBuffer {
     bytes: Vec<u8>,
@@ -23,12 +23,13 @@ impl HeadBuffer {
     }
 
     /// Takes bytes from the front of `input`, up to the blank line that ends the head. True: the head is complete,
-    /// and what is left in `input` lies behind it. False: all was taken, and more is needed.
+    /// and what is left in `input` lies behind it. False: all was taken, and more is needed. `max` is how many bytes a
+    /// head may have, and all that is held ([`crate::limits::MAX_HEAD`], unless somebody chose otherwise).
     ///
     /// # Errors
-    /// What no honest head contains, or a head longer than [`MAX_HEAD`]. Nothing sensible can follow.
-    pub fn feed(&mut self, input: &mut &mut [u8]) -> Result<bool, Refusal> {
-        let room = MAX_HEAD.saturating_sub(self.bytes.len());
+    /// What no honest head contains, or a head longer than `max`. Nothing sensible can follow.
+    pub fn feed(&mut self, input: &mut &mut [u8], max: usize) -> Result<bool, Refusal> {
+        let room = max.saturating_sub(self.bytes.len());
         let mut taken = 0;
         for &byte in input.iter().take(room) {
             if self.place == Place::End {
@@ -40,14 +41,14 @@ impl HeadBuffer {
         let all = core::mem::take(input);
         let (head, rest) = all.split_at_mut(taken);
         *input = rest;
-        self.keep(head);
+        self.keep(head, max);
 
         if self.place == Place::End {
             return Ok(true);
         }
-        if self.bytes.len() == MAX_HEAD {
-            let first_line = self.place == Place::RequestLine;
-            return Err(if first_line { Refusal::TargetTooLong } else { Refusal::HeadTooLarge });
+        if self.bytes.len() >= max {
+            let only_target = self.place == Place::RequestLine && max > MAX_TARGET;
+            return Err(if only_target { Refusal::TargetTooLong } else { Refusal::HeadTooLarge(max) });
         }
         Ok(false)
     }
@@ -59,10 +60,10 @@ impl HeadBuffer {
     }
 
     /// A vector would double its memory beyond the limit.
-    fn keep(&mut self, more: &[u8]) {
+    fn keep(&mut self, more: &[u8], max: usize) {
         let needed = self.bytes.len().saturating_add(more.len());
         if needed > self.bytes.capacity() {
-            let wanted = needed.max(self.bytes.capacity().saturating_mul(2)).min(MAX_HEAD);
+            let wanted = needed.max(self.bytes.capacity().saturating_mul(2)).min(max);
             self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
         }
         self.bytes.extend_from_slice(more);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::buffer::Place;
 use super::refusal::Refusal;
-use crate::limits::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
+use crate::limits::{MAX_HEADERS, MAX_TARGET};
 
 /// Headers that decide something here: their values must be plain ASCII, so that nothing hides in them.
 const DECISIVE: [&str; 10] = [
@@ -37,14 +37,12 @@ pub struct Head<'h> {
 }
 
 impl<'h> Head<'h> {
-    /// Reads a head, which must be whole and end with its blank line.
+    /// Reads a head, which must be whole and end with its blank line. How long it may be was judged by the
+    /// [`super::HeadBuffer`] that collected it.
     ///
     /// # Errors
     /// The first fault found.
     pub fn parse(bytes: &'h [u8]) -> Result<Self, Refusal> {
-        if bytes.len() > MAX_HEAD {
-            return Err(Refusal::HeadTooLarge);
-        }
         let end = bytes.iter().try_fold(Place::Start, |place, byte| match place {
             Place::End => Err(Refusal::RequestLine), // the caller passed more than a head
             place => place.after(*byte),
@@ -121,6 +119,15 @@ impl<'h> Head<'h> {
         self.values(name)
             .flat_map(|value| value.split(','))
             .map(|element| element.trim_matches([' ', '\t']))
+            .filter(|element| !element.is_empty())
+    }
+
+    /// The same elements as bytes: for headers that pass on what strangers wrote, and may be no text.
+    pub fn raw_list<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'h [u8]> + 's {
+        self.lines()
+            .filter(move |line| line.name.eq_ignore_ascii_case(name))
+            .flat_map(|line| line.value.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
             .filter(|element| !element.is_empty())
     }
 

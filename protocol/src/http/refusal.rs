@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::respond::respond;
-use crate::limits::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
+use crate::limits::{MAX_HEADERS, MAX_TARGET};
 
 /// What is wrong with a request, or with asking it here and now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum Refusal {
     TransferEncoding,
     /// A `Content-Length` that is not a number, or promises a body where none belongs.
     Body,
+    /// A trusted proxy does not say well for whom it asks.
+    ForwardedFor,
     /// `Connection` does not list `upgrade` (RFC 6455 section 4.2.1, clause 4).
     Connection,
     /// An upgrade asked for in HTTP/1.0 (RFC 6455 section 4.2.1, clause 1).
@@ -63,8 +65,8 @@ pub enum Refusal {
     UpgradeRequired,
     /// Another version of the WebSocket protocol than 13 (RFC 6455 section 4.4).
     WebSocketVersion,
-    /// The head is longer than [`MAX_HEAD`].
-    HeadTooLarge,
+    /// The head is longer than so many bytes.
+    HeadTooLarge(usize),
     /// More header lines than [`MAX_HEADERS`].
     TooManyHeaders,
     /// As many connections as we take.
@@ -93,6 +95,7 @@ impl Refusal {
             | Self::Host
             | Self::TransferEncoding
             | Self::Body
+            | Self::ForwardedFor
             | Self::Connection
             | Self::OldHttp
             | Self::NoKey
@@ -103,7 +106,7 @@ impl Refusal {
             Self::MethodNotAllowed(_) => 405,
             Self::TargetTooLong => 414,
             Self::UpgradeRequired | Self::WebSocketVersion => 426,
-            Self::HeadTooLarge | Self::TooManyHeaders => 431,
+            Self::HeadTooLarge(_) | Self::TooManyHeaders => 431,
             Self::Full | Self::Unavailable => 503,
         }
     }
@@ -147,6 +150,7 @@ impl fmt::Display for Refusal {
             Self::Host => "the Host header must be a host name or address, perhaps with a port",
             Self::TransferEncoding => "Transfer-Encoding is not taken here",
             Self::Body => "Content-Length must be a plain number, and 0 where no body belongs",
+            Self::ForwardedFor => "a proxy's X-Forwarded-For must end with the IP address of who asks",
             Self::Connection => "an upgrade needs the header Connection: Upgrade",
             Self::OldHttp => "an upgrade needs HTTP/1.1",
             Self::NoKey => "an upgrade needs the header Sec-WebSocket-Key",
@@ -161,7 +165,7 @@ impl fmt::Display for Refusal {
             Self::TargetTooLong => return write!(f, "the target has more than {MAX_TARGET} bytes"),
             Self::UpgradeRequired => "this path speaks WebSocket; connect with a WebSocket client",
             Self::WebSocketVersion => "only version 13 of the WebSocket protocol is spoken here",
-            Self::HeadTooLarge => return write!(f, "the request head has more than {MAX_HEAD} bytes"),
+            Self::HeadTooLarge(max) => return write!(f, "the request head has more than {max} bytes"),
             Self::TooManyHeaders => {
                 return write!(f, "the request head has more than {MAX_HEADERS} header lines");
             }

@@ -54,6 +54,13 @@ pub enum Effect {
     Record(Record),
     /// Ask the store for the past.
     Recall(Recall),
+    /// What a connection has just asked costs so many messages beyond its own, at the rate it is held to.
+    Charge {
+        /// Who asked.
+        conn: ConnId,
+        /// How many.
+        messages: u32,
+    },
     /// Say [`crate::input::Input::Drained`] when all that was sent to this connection has left; at the next occasion if
     /// nothing waits. To ask again before that is to ask once.
     AwaitDrain {

@@ -120,9 +120,10 @@ impl Hub {
 
     /// Notes when the room's comers and goers are told, after a change of them.
     fn reschedule(&mut self, now: Millis, room: RoomId) {
+        let most = self.settings.changes_named();
         let presence = &mut self.rooms[room].presence;
         let before = presence.due();
-        presence.reschedule(now);
+        presence.reschedule(now, most);
         if before == presence.due() {
             return;
         }

@@ -11,7 +11,7 @@ use core::mem;
 use protocol::chat::id::UserId;
 use protocol::time::Millis;
 
-use crate::limits::{MAX_CHANGES_NAMED, PRESENCE_EVERY};
+use crate::limits::PRESENCE_EVERY;
 use crate::person::ShortNick;
 
 /// What a room has not told yet about comers and goers.
@@ -81,8 +81,13 @@ impl Presence {
         self.due
     }
 
-    /// Sets when it is due, after a change: at once, but not too soon after the last time.
-    pub(crate) fn reschedule(&mut self, now: Millis) {
+    /// Sets when it is due, after a change: at once, but not too soon after the last time. More than `most` changes are
+    /// not named.
+    pub(crate) fn reschedule(&mut self, now: Millis, most: usize) {
+        if self.changes.len() > most {
+            self.crowded = true;
+            self.changes = Vec::new();
+        }
         let earliest = self.last.map_or(now, |last| now.max(last.plus(PRESENCE_EVERY)));
         self.due = self.is_pending().then(|| self.due.unwrap_or(earliest));
     }
@@ -108,12 +113,9 @@ impl Presence {
     }
 
     fn note(&mut self, user: UserId, step: Step) {
-        if self.crowded || self.changes.len() == MAX_CHANGES_NAMED {
-            self.crowded = true;
-            self.changes = Vec::new();
-            return;
+        if !self.crowded {
+            self.changes.push(Change { user, step, seen: false });
         }
-        self.changes.push(Change { user, step, seen: false });
     }
 }
 
@@ -174,10 +176,10 @@ mod tests {
     #[test]
     fn too_many_changes_are_not_named() {
         let mut presence = Presence::default();
-        for n in 0..=MAX_CHANGES_NAMED {
-            let mut user = [9; 10];
-            user[..8].copy_from_slice(&n.to_le_bytes());
-            presence.entered(UserId(user), nick("x"));
+        for n in 0..10 {
+            presence.entered(UserId([n; 10]), nick("x"));
+            presence.reschedule(Millis(0), 7);
+            assert_eq!(presence.changes().len(), [1, 2, 3, 4, 5, 6, 7, 0, 0, 0][usize::from(n)]);
         }
         assert!(presence.is_pending());
         assert_eq!(told(&mut presence), []);
@@ -188,7 +190,7 @@ mod tests {
     fn the_first_change_is_told_at_once_and_the_next_waits() {
         let mut presence = Presence::default();
         let due = |presence: &mut Presence, now| {
-            presence.reschedule(Millis(now));
+            presence.reschedule(Millis(now), usize::MAX);
             presence.due()
         };
         assert_eq!(due(&mut presence, 900), None);

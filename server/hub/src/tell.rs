@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use protocol::chat::event::{Entry, Event, Message, Person, Presence};
 use protocol::chat::id::{self, UserId};
 use protocol::chat::name::fold;
-use protocol::limits::MAX_PEOPLE_LISTED;
 use protocol::time::Millis;
 
 use crate::effect::Effect;
@@ -25,7 +24,7 @@ impl Hub {
         // A room that is too large to be listed has still told how many there are.
         self.rooms[room].presence.listed_to(reader);
         let count = self.rooms[room].persons;
-        if count as usize > MAX_PEOPLE_LISTED {
+        if self.settings.is_crowd(count) {
             return (None, count);
         }
         let members = self.rooms[room].members.as_slice().iter();
@@ -47,7 +46,7 @@ impl Hub {
             self.due.pop_first();
             let mut changes = self.rooms[room].presence.take();
             let count = self.rooms[room].persons;
-            if count as usize > MAX_PEOPLE_LISTED {
+            if self.settings.is_crowd(count) {
                 changes.clear();
             }
             let except = self.only_comer(&changes, room);

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::World;
 use common::teller::story;
+use common::{EPOCH, World};
+use hub::Settings;
 use hub::input::{ConnId, Dialect};
-use protocol::chat::event::Event;
+use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::SessionKey;
 use protocol::limits::MAX_PEOPLE_LISTED;
 use protocol::time::Span;
@@ -168,6 +169,32 @@ fn who_came_and_went_is_told_to_those_who_were_behind_when_they_have_caught_up()
         bob < lobby: carol entered, 2 here
         ",
     );
+}
+
+/// Who runs the server may choose what is large, for comers and goers as for lists.
+#[test]
+fn how_many_are_listed_can_be_chosen() {
+    for (most, listed) in [(2, [Some(1), Some(2), None]), (0, [Some(1), Some(2), Some(3)])] {
+        let settings =
+            Settings { people_listed: most, ..Settings::new(EPOCH, Durability::Memory, "snug", 1) };
+        let mut world = World::with(settings);
+        for n in 1..=3 {
+            world.open(Dialect::Plain, None, Some("hall"), 0, SessionKey([n; 16]));
+            while world.answer() {}
+        }
+        let told = world.take_told();
+        let joined = told.iter().filter_map(|(_, event)| match event {
+            Event::Joined(joined) => Some(joined.people.as_ref().map(Vec::len)),
+            _ => None,
+        });
+        assert_eq!(joined.collect::<Vec<_>>(), listed);
+        world.published.clear();
+        world.pass(Span(250));
+        let [(_, _, Event::Presence(presence))] = world.published.as_slice() else {
+            panic!("it is told once")
+        };
+        assert_eq!((presence.entered.len(), presence.count), (if most == 2 { 0 } else { 3 }, 3));
+    }
 }
 
 /// Joining must not cost the square of the number of people.

@@ -8,7 +8,7 @@ use hub::Settings;
 use hub::input::{ConnId, Dialect};
 use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::SessionKey;
-use protocol::chat::name::RoomName;
+use protocol::chat::name::{Nick, RoomName};
 use protocol::chat::request::{Request, Since};
 
 #[test]
@@ -270,6 +270,9 @@ fn a_limit_of_nothing_is_none() {
         rooms_per_connection: 0,
         connections_per_person: 0,
         rooms: 0,
+        people_listed: 0,
+        join_cost: 0,
+        rename_cost: 0,
         ..Settings::new(EPOCH, Durability::Memory, "snug", 1)
     };
     let mut world = World::with(settings);
@@ -284,4 +287,36 @@ fn a_limit_of_nothing_is_none() {
     }
     let counts = world.hub.counts();
     assert_eq!((counts.connections, counts.persons, counts.rooms), (40, 1, 40));
+    assert_eq!(world.charged, []);
+}
+
+/// What one says is told to a room once. Who comes, and who takes another name, is told too, and is answered with pages
+/// and lists besides.
+#[test]
+fn joins_and_renames_cost_more_than_words() {
+    let settings =
+        Settings { join_cost: 5, rename_cost: 25, ..Settings::new(EPOCH, Durability::Memory, "snug", 1) };
+    let mut world = World::with(settings);
+    let plain = world.open(Dialect::Plain, Some("anna"), Some("lobby"), 0, SessionKey([1; 16]));
+    assert_eq!(world.charged, [(plain, 5)], "a plain connection comes with its room");
+    let v1 = world.open(Dialect::V1, None, None, 0, SessionKey([2; 16]));
+    world.ask(v1, None, Request::Hello { nick: Some(Nick::new("bob").unwrap()), session: None });
+    let join = |room| Request::Join { room: RoomName::new(room).unwrap(), since: Since::Last(0) };
+    let nick = |nick| Request::Nick { nick: Nick::new(nick).unwrap() };
+    world.charged.clear();
+    for (request, cost) in [
+        (join("lobby"), vec![(v1, 5)]),
+        (join("lobby"), vec![(v1, 5)]), // again: another page
+        (Request::Leave { room: None }, vec![]),
+        (join("ops"), vec![(v1, 5)]),
+        (nick("rob"), vec![(v1, 25)]),
+        (nick("rob"), vec![]),  // nobody is told
+        (nick("anna"), vec![]), // taken: refused
+        (Request::Rooms, vec![]),
+        (Request::Typing { room: None }, vec![]),
+    ] {
+        let words = format!("{request:?}");
+        world.ask(v1, None, request);
+        assert_eq!(std::mem::take(&mut world.charged), cost, "{words}");
+    }
 }

@@ -17,9 +17,11 @@ pub(super) const MAX_PINGS_UNREAD: u32 = 1000;
 /// See the module's head.
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
+    /// How many bytes its request head may have.
+    pub head: usize,
     /// What its frames are held to.
     pub rules: Rules,
-    /// How often it may send a frame; `None` for as often as it likes.
+    /// How often it may send a frame; `None` for as often as it likes. What costs others more costs as much as several.
     pub pace: Option<Pace>,
     /// How many bytes it may keep unsent.
     pub max_unsent: usize,
@@ -51,7 +53,7 @@ impl Pace {
         Some(Self { cost, burst: 2_000_000 })
     }
 
-    /// Charges for frames.
+    /// Charges for frames, and what costs as much.
     pub(super) fn charge(self, worked_off: &mut u64, now: Millis, frames: u64) {
         *worked_off = (*worked_off).max(micros(now)).saturating_add(self.cost.saturating_mul(frames));
     }

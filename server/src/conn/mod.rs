@@ -9,6 +9,7 @@
 //! An idle connection holds no heap: the decoder has none between messages, the head buffer goes with the upgrade,
 //! and what could not be sent at once is freed when it is sent. What comes in is in `receive.rs`.
 
+pub mod addresses;
 pub mod cause;
 pub mod deadlines;
 mod desk;
@@ -37,6 +38,7 @@ use crate::metrics::Metrics;
 
 pub use self::desk::{Desk, Message, Verdict};
 pub use self::manners::{MAX_UNSENT, Manners, Pace};
+pub use self::receive::Context;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub struct Conn {
     /// When what was run up will be worked off, in microseconds of the clock (the generic cell rate algorithm).
     worked_off: u64,
     generation: u32,
+    /// Where it comes from: as bytes, which need no alignment.
     address: [u8; 16],
     closing: Closing,
     /// Reading waits until what was run up is worked off.

@@ -46,6 +46,8 @@ pub struct Outbox {
     hangups: Vec<Hangup>,
     /// Connections whose desk wants to know when all is sent.
     awaited: Vec<u32>,
+    /// What was charged for what is being taken in.
+    charged: u64,
     /// What is counted. It travels here since whoever has something to say has something to count.
     pub metrics: Metrics,
 }
@@ -135,6 +137,16 @@ impl Outbox {
     /// Puts a connection on the list of those to be flushed.
     pub fn mark(&mut self, slot: u32) {
         self.touch(slot);
+    }
+
+    /// What the connection that is just being listened to has asked costs so many frames beyond its own.
+    pub fn charge(&mut self, frames: u32) {
+        self.charged += u64::from(frames);
+    }
+
+    /// Takes out what was charged.
+    pub fn take_charged(&mut self) -> u64 {
+        core::mem::take(&mut self.charged)
     }
 
     /// Asks for a connection to be ended after what is due to it.

@@ -8,10 +8,11 @@ use protocol::time::Millis;
 use protocol::ws::encode::{self, Opcode};
 use protocol::ws::{CloseFrame, Decoder, Reply, Step, Violation};
 
+use super::addresses::Addresses;
 use super::cause::Cause;
 use super::outbox::Outbox;
 use super::{Conn, Desk, Manners, Message, Phase, Verdict, manners};
-use crate::metrics::Outcome;
+use crate::metrics::{Full, Outcome};
 
 /// What came in one read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,49 +22,84 @@ struct Taken {
     messages: u64,
 }
 
+/// What a connection has around it while it takes something in.
+#[derive(Debug)]
+pub struct Context<'a, D> {
+    /// The time.
+    pub now: Millis,
+    /// What it is held to.
+    pub manners: &'a Manners,
+    /// Where connections come from.
+    pub addresses: &'a mut Addresses,
+    /// Who knows what messages mean.
+    pub desk: &'a mut D,
+    /// Where answers go.
+    pub outbox: &'a mut Outbox,
+}
+
 impl Conn {
     /// Takes in what was read. True if a message was finished.
     pub fn receive<D: Desk>(
         &mut self,
-        now: Millis,
         id: ConnId,
         mut input: &mut [u8],
-        manners: &Manners,
-        desk: &mut D,
-        outbox: &mut Outbox,
+        context: &mut Context<'_, D>,
     ) -> bool {
         if let Phase::Head(buffer) = &mut self.phase {
-            match buffer.feed(&mut input) {
+            match buffer.feed(&mut input, context.manners.head) {
                 Ok(false) => return false,
-                Ok(true) => self.judge_head(now, id, desk, outbox),
-                Err(refusal) => self.refuse(id, &refusal, outbox),
+                Ok(true) => self.judge_head(id, context),
+                Err(refusal) => self.refuse(id, &refusal, context.outbox),
             }
         }
-        let taken = self.receive_frames(now, id, input, manners, desk, outbox);
-        outbox.metrics.frames += taken.frames;
-        if let Some(pace) = manners.pace {
-            pace.charge(&mut self.worked_off, now, taken.frames);
+        let taken = self.receive_frames(id, input, context);
+        context.outbox.metrics.frames += taken.frames;
+        let charged = context.outbox.take_charged();
+        if let Some(pace) = context.manners.pace {
+            pace.charge(&mut self.worked_off, context.now, taken.frames.saturating_add(charged));
         }
         taken.messages > 0
     }
 
-    fn judge_head<D: Desk>(&mut self, now: Millis, id: ConnId, desk: &mut D, outbox: &mut Outbox) {
+    fn judge_head<D: Desk>(&mut self, id: ConnId, context: &mut Context<'_, D>) {
         let Phase::Head(buffer) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
         let head = match Head::parse(buffer.bytes()) {
             Ok(head) => head,
-            Err(refusal) => return self.refuse(id, &refusal, outbox),
+            Err(refusal) => return self.refuse(id, &refusal, context.outbox),
         };
         trace!("conn {}: {} {}", id.slot, head.method(), head.path());
-        if desk.request(now, id, &head, outbox) == Verdict::Upgraded {
+        if let Err(refusal) = self.learn_address(&head, context.addresses) {
+            return self.refuse(id, &refusal, context.outbox);
+        }
+        if context.desk.request(context.now, id, &head, context.outbox) == Verdict::Upgraded {
             self.phase = Phase::Open(Decoder::new());
             self.known = true;
-            outbox.metrics.outcomes.add(Outcome::Upgraded);
+            context.outbox.metrics.outcomes.add(Outcome::Upgraded);
         }
+    }
+
+    /// Who comes through a trusted proxy has the address that the proxy says, and is counted under it from now on.
+    fn learn_address(&mut self, head: &Head<'_>, addresses: &mut Addresses) -> Result<(), Refusal> {
+        let here = u128::from_be_bytes(self.address);
+        let caller = addresses.caller(here, head)?;
+        if caller == here {
+            return Ok(());
+        }
+        if !addresses.has_place(caller) {
+            return Err(Refusal::Full);
+        }
+        addresses.enter(caller);
+        self.address = caller.to_be_bytes();
+        Ok(())
     }
 
     fn refuse(&mut self, id: ConnId, refusal: &Refusal, outbox: &mut Outbox) {
         debug!("conn {}: refused with {}: {refusal}", id.slot, refusal.status());
-        outbox.metrics.refused(refusal.status());
+        match refusal {
+            // Only now is it known where it comes from; for whoever counts, it was at the door.
+            Refusal::Full => outbox.metrics.turned_away(Full::Address, refusal.status()),
+            _ => outbox.metrics.refused(refusal.status()),
+        }
         outbox.send(id.slot, |log| refusal.respond(log));
         self.phase = Phase::Draining;
     }
@@ -71,13 +107,11 @@ impl Conn {
     /// Decodes and hands on. What comes after a close is not looked at.
     fn receive_frames<D: Desk>(
         &mut self,
-        now: Millis,
         id: ConnId,
         mut input: &mut [u8],
-        manners: &Manners,
-        desk: &mut D,
-        outbox: &mut Outbox,
+        context: &mut Context<'_, D>,
     ) -> Taken {
+        let Context { now, manners, desk, outbox, .. } = context;
         let mut taken = Taken::default();
         loop {
             let Phase::Open(decoder) = &mut self.phase else { return taken };
@@ -85,14 +119,14 @@ impl Conn {
                 Ok(Some(step)) => step,
                 Ok(None) => return taken,
                 Err(violation) => {
-                    self.violated(now, id, violation, desk, outbox);
+                    self.violated(*now, id, violation, *desk, outbox);
                     return taken;
                 }
             };
             taken.messages += u64::from(matches!(step, Step::Text(_) | Step::Binary(_)));
             if let Step::Close(frame) = &step {
                 trace!("conn {}: close received, {:?}", id.slot, frame.as_ref().map(|frame| frame.code));
-                self.receive_close(now, id, frame.as_ref(), desk, outbox);
+                self.receive_close(*now, id, frame.as_ref(), *desk, outbox);
                 return taken;
             }
             if self.closing.ignores_data() {
@@ -100,8 +134,8 @@ impl Conn {
             }
             trace!("conn {}: {}", id.slot, describe(&step));
             match step {
-                Step::Text(text) => desk.message(now, id, Message::Text(&text), outbox),
-                Step::Binary(bytes) => desk.message(now, id, Message::Binary(&bytes), outbox),
+                Step::Text(text) => desk.message(*now, id, Message::Text(&text), outbox),
+                Step::Binary(bytes) => desk.message(*now, id, Message::Binary(&bytes), outbox),
                 Step::Ping(payload) => self.pong(id, &payload, outbox),
                 Step::Pong(_) | Step::Close(_) => {}
             }

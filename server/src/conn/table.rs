@@ -3,11 +3,10 @@
 //! A slot is freed only in the turn's last phase, so an event that is still in the same batch cannot meet the slot's
 //! next tenant. What crosses a thread or waits for the store carries the generation too.
 
-use std::collections::HashMap;
-
 use hub::input::ConnId;
 use slab::Slab;
 
+use super::addresses::Addresses;
 use super::transport::Transport;
 use super::{Conn, Held};
 
@@ -16,8 +15,7 @@ use super::{Conn, Held};
 pub struct Table {
     conns: Slab<Conn>,
     generation: u32,
-    /// How many connections each address has.
-    addresses: HashMap<[u8; 16], u32>,
+    addresses: Addresses,
     dead: Vec<u32>,
     /// How many bytes of heads and messages that are not whole all connections hold.
     unfinished: usize,
@@ -26,15 +24,17 @@ pub struct Table {
 }
 
 impl Table {
-    /// Gives a connection a slot.
-    pub fn insert(&mut self, transport: Transport, address: Option<u128>) -> u32 {
+    /// An empty table, whose connections come from these addresses.
+    #[must_use]
+    pub fn new(addresses: Addresses) -> Self {
+        Self { addresses, ..Self::default() }
+    }
+
+    /// Gives a connection a slot. `address` is where it comes from, [`protocol::http::UNIX`] for a Unix socket.
+    pub fn insert(&mut self, transport: Transport, address: u128) -> u32 {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
-        // No peer calls from the unspecified address, so it can stand for none.
-        let address = address.unwrap_or(0);
-        if address != 0 {
-            *self.addresses.entry(address.to_be_bytes()).or_default() += 1;
-        }
+        self.addresses.enter(address);
         // A process has far fewer descriptors than 2^32.
         u32::try_from(self.conns.insert(Conn::new(transport, generation, address))).unwrap_or(u32::MAX)
     }
@@ -45,10 +45,16 @@ impl Table {
         Some((ConnId { slot, generation: conn.generation }, conn))
     }
 
-    /// How many connections an address has.
+    /// The same, and all addresses: what it says of itself may give it another one.
+    pub fn conn_and_addresses(&mut self, slot: u32) -> Option<(ConnId, &mut Conn, &mut Addresses)> {
+        let conn = self.conns.get_mut(slot as usize)?;
+        Some((ConnId { slot, generation: conn.generation }, conn, &mut self.addresses))
+    }
+
+    /// Where connections come from.
     #[must_use]
-    pub fn from_address(&self, address: u128) -> u32 {
-        self.addresses.get(&address.to_be_bytes()).copied().unwrap_or(0)
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// All slots that are taken.
@@ -129,11 +135,6 @@ impl Table {
     pub fn free(&mut self, slot: u32) {
         let Some(conn) = self.conns.try_remove(slot as usize) else { return };
         self.charge(Held::default(), conn.charged);
-        if let Some(count) = self.addresses.get_mut(&conn.address) {
-            *count -= 1;
-            if *count == 0 {
-                self.addresses.remove(&conn.address);
-            }
-        }
+        self.addresses.leave(u128::from_be_bytes(conn.address));
     }
 }

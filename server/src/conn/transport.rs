@@ -1,7 +1,7 @@
 //! Bytes in, bytes out. The only file that knows what kind of socket it is. TLS will be a second variant here.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Shutdown};
+use std::net::Shutdown;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -69,15 +69,6 @@ pub fn prepare(stream: &TcpStream, patience: Span) {
     // A kernel that refuses either serves all the same, only less well.
     let _ = stream.set_nodelay(true);
     let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(patience.0).unwrap_or(u32::MAX));
-}
-
-/// Where a peer calls from, as one number, so that IPv4, and IPv4 written as IPv6, are one address.
-#[must_use]
-pub fn address_number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
 }
 
 /// write(2) is cheaper than writev(2) for one piece, and one piece is the rule.

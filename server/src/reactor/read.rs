@@ -9,7 +9,7 @@ use protocol::time::Millis;
 
 use super::{Reactor, SCRATCH};
 use crate::conn::deadlines::Deadline;
-use crate::conn::{Desk, Waits};
+use crate::conn::{Context, Desk, Waits};
 
 impl<D: Desk> Reactor<D> {
     pub(super) fn read_again(&mut self, now: Millis, id: ConnId) {
@@ -24,7 +24,7 @@ impl<D: Desk> Reactor<D> {
     /// With `to_the_end`, even a short read is followed by another, since the end of the stream may already be told.
     pub(super) fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
         let manners = self.settings.manners;
-        let Some((id, conn)) = self.table.conn(slot) else { return };
+        let Some((id, conn, addresses)) = self.table.conn_and_addresses(slot) else { return };
         if conn.is_dead() || conn.is_paused() {
             return;
         }
@@ -52,7 +52,8 @@ impl<D: Desk> Reactor<D> {
         self.outbox.metrics.received += count as u64;
         let was_mid_message = conn.is_mid_message();
         let input = self.scratch.get_mut(..count).unwrap_or_default();
-        let finished_one = conn.receive(now, id, input, &manners, &mut self.desk, &mut self.outbox);
+        let (manners, desk, outbox) = (&manners, &mut self.desk, &mut self.outbox);
+        let finished_one = conn.receive(id, input, &mut Context { now, manners, addresses, desk, outbox });
         let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
         self.wait_for(now, slot, waits);
         if is_mid_message && (finished_one || !was_mid_message) {

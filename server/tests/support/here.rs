@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use protocol::chat::event::Durability;
 use protocol::chat::id::Epoch;
+use protocol::http::Proxies;
+use protocol::limits::MAX_HEAD;
 use protocol::time::Span;
 use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
@@ -37,10 +39,11 @@ pub(crate) fn run_with(
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
     let desk = |bell| Ok(server::server::Server::new(hub, store(bell), secret, Origins::default()));
     let settings = Settings {
-        manners: Manners { rules, pace: None, max_unsent: MAX_UNSENT },
+        manners: Manners { head: MAX_HEAD, rules, pace: None, max_unsent: MAX_UNSENT },
         patience,
         connections: None,
         per_address: None,
+        proxies: Proxies::default(),
         memory: None,
     };
     let loopback = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));

@@ -24,6 +24,7 @@ pub(super) fn join(ask: &mut Ask<'_>, name: RoomName<'_>, since: Since) -> Resul
             ask.hub.enter(ask.now, slot, room)
         }
     };
+    ask.charge(ask.hub.settings.join_cost);
     let purpose = Purpose::Join { id: ask.id.map(|id| id.clone().into_owned()), membership };
     let (room, span) = (name.into_owned(), Range::Since(since));
     ask.effects.push(Effect::Recall(Recall { conn: ask.conn, room, purpose, span }));

@@ -124,6 +124,13 @@ impl Ask<'_> {
         self.effects.push(Effect::Send { to: self.conn, event });
     }
 
+    /// What is asked costs more than another message.
+    fn charge(&mut self, messages: u32) {
+        if messages > 0 {
+            self.effects.push(Effect::Charge { conn: self.conn, messages });
+        }
+    }
+
     fn conclude(&mut self, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             let event = fault.event(self.id);

@@ -30,6 +30,7 @@ pub(super) fn nick(ask: &mut Ask<'_>, nick: &Nick<'_>) -> Result<(), Fault> {
     };
     ask.answer(Event::Renamed(Renamed { id: ask.echo(), ..news.clone() }));
     if was.as_str() != nick.as_str() {
+        ask.charge(ask.hub.settings.rename_cost);
         tell_others(ask, &news);
     }
     Ok(())

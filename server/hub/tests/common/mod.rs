@@ -37,6 +37,8 @@ pub struct World {
     /// Who was told what, and hung up on, since it was last taken out.
     pub told: Vec<(ConnId, Event<'static>)>,
     pub hung_up: Vec<ConnId>,
+    /// What was charged for what was asked.
+    pub charged: Vec<(ConnId, u32)>,
     /// What was published when and where, since it was last taken out.
     pub published: Vec<(Millis, String, Event<'static>)>,
     /// Whether connections are slow from their beginning.
@@ -81,6 +83,7 @@ impl World {
             mail: VecDeque::new(),
             told: Vec::new(),
             hung_up: Vec::new(),
+            charged: Vec::new(),
             published: Vec::new(),
             are_slow: false,
             unread: BTreeMap::new(),
@@ -287,6 +290,10 @@ impl World {
             }
             Effect::Record(record) => self.mail.push_back(Letter::Record(record)),
             Effect::Recall(recall) => self.recall(cause, recall),
+            Effect::Charge { conn, messages } => {
+                assert!(self.is_alive(conn) && messages > 0);
+                self.charged.push((conn, messages));
+            }
             Effect::AwaitDrain { conn } => {
                 assert!(self.is_alive(conn));
                 self.awaited.insert(conn);
