@@ -181,10 +181,13 @@ impl Client {
 
     /// The next text message. Pings and pongs are passed over.
     pub(crate) fn next(&mut self) -> String {
+        let begun = std::time::Instant::now();
         loop {
             match self.socket.read().expect("a message comes") {
                 Message::Text(text) => return text.to_string(),
-                Message::Ping(_) | Message::Pong(_) => {}
+                Message::Ping(_) | Message::Pong(_) => {
+                    assert!(begun.elapsed() < PATIENCE, "nothing comes but pings");
+                }
                 other => panic!("not text: {other:?}"),
             }
         }

@@ -118,6 +118,13 @@ impl Peer {
         }
     }
 
+    /// Reads to the end, whatever comes.
+    pub(crate) fn drain(&mut self) {
+        while self.fill().is_ok() {
+            self.taken = self.inbox.len();
+        }
+    }
+
     /// Reads once more. The end of the stream is an `UnexpectedEof`.
     pub(crate) fn fill(&mut self) -> io::Result<()> {
         if self.taken > 0 {

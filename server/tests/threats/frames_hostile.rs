@@ -1,9 +1,13 @@
 //! Frames that break the rules of RFC 6455. Each is answered with a close that says why, from as few bytes as possible,
 //! and then the connection is over: nothing is echoed, nothing is passed on, and nothing is kept by a declared length.
 
-use crate::support::Server;
+use protocol::time::Span;
+use server::conn::deadlines::Patience;
+
 use crate::support::honest::Pair;
 use crate::support::peer::{Peer, frame, upgrade};
+use crate::support::scrape::counted;
+use crate::support::{PATIENCE, Server, here};
 
 /// Sends bytes as they are behind a good handshake, to a server that says nothing before it is greeted; with which code
 /// it closes.
@@ -117,6 +121,29 @@ fn nothing_counts_behind_a_close() {
     }
     witness.say("is it quiet?");
     assert_eq!(witness.line(), "+ 1", "nothing was said before");
+}
+
+/// Somebody who never stops sending, whether it has said goodbye or was told to go, is cut off: the deadline of the
+/// closing handshake counts from the close, and is not put off by what still comes (RFC 6455 section 7.1.1).
+#[test]
+fn who_goes_on_sending_behind_a_close_is_cut_off() {
+    let address = here::run(Patience { close: Span(300), ..here::patient() }, here::RULES);
+    let mut pair = Pair::at(address, "kitchen");
+    pair.talk_while(20, || {
+        for end in [frame(0x88, b"\x03\xe8"), hex("81 02 68 69")] {
+            let mut mallory = Peer::dial(address).expect("it accepts");
+            mallory.send(&[upgrade("/ws", true).into_bytes(), end].concat()).expect("it reads");
+            let more = frame(0x81, &[b'x'; 100]);
+            let begun = std::time::Instant::now();
+            let mut sent = 0;
+            while mallory.send(&more).is_ok() {
+                sent += 1;
+                assert!(begun.elapsed() < PATIENCE, "it is read for ever");
+            }
+            println!("{sent} messages behind a close");
+        }
+    });
+    assert_eq!(counted(address, "snug_requests_total{dialect=\"snug.v1\"}"), 2 * 2 + pair.turns() as u64);
 }
 
 /// gorilla CVE-2020-27813, rust-websocket CVE-2022-35922 and others: memory by a declared length. With the limit

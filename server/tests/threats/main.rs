@@ -14,6 +14,7 @@ mod support;
 
 mod accept_limits;
 mod chaos;
+mod commands;
 mod control_floods;
 mod fairness;
 mod fragments;
@@ -22,12 +23,15 @@ mod half_open;
 mod handshakes;
 mod heads;
 mod herd;
+mod hostile_words;
 mod invalid_text;
+mod log_lines;
 mod origins;
 mod slowloris;
 mod smuggling;
 mod stalled_readers;
 mod stalled_store;
+mod table;
 
 /// A size: `usual`, or `full` if the floods are asked for in full.
 fn size(full: usize, usual: usize) -> usize {
