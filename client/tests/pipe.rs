@@ -2,13 +2,13 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal};
 use support::board::Board;
+use support::running::Running;
 use support::{Run, client, pipe, wait_until};
 
 fn run(code: i32, out: &str, err: &str) -> Run {
@@ -22,50 +22,6 @@ fn first_word(done: Run) -> (Option<i32>, String) {
     let (first, second) = done.err.split_once('\n').unwrap_or_default();
     assert!(done.out.is_empty() && rest.contains(&second.trim_end()), "{done:?}");
     (done.code, first.into())
-}
-
-/// A client that goes on until the test is over.
-struct Running(Child);
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = client();
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the client starts"))
-    }
-
-    fn lines(&mut self, count: usize) -> Vec<String> {
-        let out = self.0.stdout.as_mut().expect("a pipe");
-        // Byte by byte: what comes after these lines is for the next call.
-        let mut bytes = BufReader::with_capacity(1, out);
-        (0..count)
-            .map(|_| {
-                let mut line = String::new();
-                bytes.read_line(&mut line).expect("a line");
-                line.trim_end().to_owned()
-            })
-            .collect()
-    }
-
-    fn end(&mut self) -> (Option<i32>, String) {
-        let mut status = None;
-        wait_until("the client ends", || {
-            status = self.0.try_wait().expect("our child");
-            status.is_some()
-        });
-        let mut err = String::new();
-        if let Some(stderr) = &mut self.0.stderr {
-            stderr.read_to_string(&mut err).expect("text");
-        }
-        (status.and_then(|status| status.code()), err)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

@@ -16,6 +16,26 @@ pub enum Fault {
         /// Where.
         address: String,
     },
+    /// There is no file where the socket should be.
+    NoSocket {
+        /// Where.
+        path: String,
+    },
+    /// There is a file, but no server behind it.
+    Deserted {
+        /// Where.
+        path: String,
+    },
+    /// The file's permissions, or those of a directory above it, keep us out.
+    Forbidden {
+        /// Where.
+        path: String,
+    },
+    /// Too many wait at the socket already.
+    Crowded {
+        /// Where.
+        path: String,
+    },
     /// The network cannot get there.
     Unreachable {
         /// Where.
@@ -93,6 +113,10 @@ impl Fault {
         match self {
             Self::UnknownHost { .. }
             | Self::Refused { .. }
+            | Self::NoSocket { .. }
+            | Self::Deserted { .. }
+            | Self::Forbidden { .. }
+            | Self::Crowded { .. }
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Mute { .. }
@@ -124,6 +148,24 @@ impl fmt::Display for Fault {
                     f,
                     "nothing listens at {address}; start one with `server`, or name another with --server"
                 )
+            }
+            Self::NoSocket { path } => {
+                write!(
+                    f,
+                    "there is no {path}; start a server with `server --listen unix:{path}`, or check the path"
+                )
+            }
+            Self::Deserted { path } => {
+                write!(f, "nobody listens at {path}; start a server with `server --listen unix:{path}`")
+            }
+            Self::Forbidden { path } => {
+                write!(
+                    f,
+                    "you may not use {path}; ask its owner for write permission, also for the directory"
+                )
+            }
+            Self::Crowded { path } => {
+                write!(f, "too many wait at {path} already; it may work later")
             }
             Self::Unreachable { address, why } => {
                 write!(f, "cannot get to {address}: {why}; check the network and --server")
@@ -195,6 +237,18 @@ mod tests {
             (
                 Fault::Refused { address: address() },
                 "nothing listens at 127.0.0.1:7684; start one with `server`, or name another with --server",
+            ),
+            (
+                Fault::NoSocket { path: "/run/snug".into() },
+                "there is no /run/snug; start a server with `server --listen unix:/run/snug`, or check the path",
+            ),
+            (
+                Fault::Deserted { path: "/run/snug".into() },
+                "nobody listens at /run/snug; start a server with `server --listen unix:/run/snug`",
+            ),
+            (
+                Fault::Forbidden { path: "/run/snug".into() },
+                "you may not use /run/snug; ask its owner for write permission, also for the directory",
             ),
             (
                 Fault::HttpRefused { address: address(), status: 503, line: "too many connections".into() },

@@ -4,6 +4,8 @@
 
 pub(crate) mod board;
 pub(crate) mod pty;
+pub(crate) mod running;
+pub(crate) mod server;
 
 use std::process::{Command, Output, Stdio};
 use std::thread;
