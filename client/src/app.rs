@@ -346,7 +346,7 @@ fn signals_for(wanted: Wanted) -> Vec<i32> {
 fn loss(fault: &Fault) -> Loss {
     let again = match fault.retry() {
         Retry::Soon => Again::Soon,
-        Retry::Spread => Again::Spread,
+        Retry::Spread(over) => Again::Spread(over),
         Retry::Never => Again::Never,
     };
     Loss { why: fault.to_string(), again }

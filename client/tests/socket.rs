@@ -42,10 +42,7 @@ fn people_talk_over_a_socket_and_find_it_again() {
     server.wait();
     assert!(!directory.path().join("snug.sock").exists());
     server = Server::start(&place);
-    assert_eq!(
-        log.complaint(),
-        "client: the server is restarting (the server stops; come back); trying again"
-    );
+    assert_eq!(log.complaint(), "client: the server stops, perhaps to start again; trying again");
     assert_eq!(log.complaint(), "client: connected again");
     assert_eq!(log.complaint(), missing);
     pipe(&["ops", "--server", &place, "--nick", "cron"], b"disk empty\n");

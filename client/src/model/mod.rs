@@ -269,9 +269,13 @@ impl Model {
         if matches!(was, Phase::Welcome { since } if now.since(since) >= GOOD) {
             self.backoff.reset();
         }
-        let retry = self.backoff.next(loss.again == Again::Spread, &mut self.random);
+        let spread = if let Again::Spread(advice) = loss.again { advice } else { None };
+        let retry = match loss.again {
+            Again::Spread(advice) => self.backoff.spread(advice, &mut self.random),
+            Again::Soon | Again::Never => self.backoff.next(&mut self.random),
+        };
         self.phase = Phase::Waiting { until: now.plus(retry) };
-        asks.push(Ask::Tell(News::Lost { why: loss.why, retry }));
+        asks.push(Ask::Tell(News::Lost { why: loss.why, retry, spread }));
     }
 
     fn tick(&mut self, now: Millis, asks: &mut Vec<Ask>) {

@@ -13,6 +13,7 @@ use protocol::chat::wire;
 use protocol::time::{Millis, Span};
 
 use super::news::{Again, Ask, Loss, Msg, News, Said, Stop, Turn};
+use super::random::Random;
 use super::{Model, Settings, Wish};
 use protocol::chat::event::Kind;
 

@@ -4,6 +4,7 @@
 use protocol::chat::event::{Durability, Kind, ResetReason};
 use protocol::chat::name::RoomName;
 use protocol::chat::slash;
+use protocol::time::Span;
 
 use crate::model::news::{News, Said};
 
@@ -22,9 +23,13 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
         News::Welcome { nick, durability, again, taken } => {
             welcome(nick, *durability, *again, taken.as_ref())
         }
-        News::Lost { why, retry } => {
-            let seconds = retry.0.div_ceil(1000);
-            vec![format!("! {why}"), format!("* trying again in {seconds} s; what you say meanwhile is kept")]
+        News::Lost { why, retry, spread } => {
+            let seconds = |span: Span| span.0.div_ceil(1000);
+            let others = spread.map(|spread| format!(" (all its clients within {} s)", seconds(spread)));
+            let others = others.unwrap_or_default();
+            let again =
+                format!("* trying again in {} s{others}; what you say meanwhile is kept", seconds(*retry));
+            vec![format!("! {why}"), again]
         }
         News::Joined { room, people, count, topic, again } => {
             let is_current = current == Some(room);
@@ -151,7 +156,6 @@ fn list(nicks: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::time::Span;
 
     fn room(name: &'static str) -> RoomName<'static> {
         RoomName::new(name).expect("a room name")
@@ -179,8 +183,13 @@ mod tests {
             (News::Went { room: room("ops"), nicks: nicks(&["amy"]) }, "* [ops] amy left"),
             (News::Renamed { was: "amy".into(), nick: "ann".into(), me: false }, "* amy is now called ann"),
             (
-                News::Lost { why: "the connection broke".into(), retry: Span(1200) },
+                News::Lost { why: "the connection broke".into(), retry: Span(1200), spread: None },
                 "! the connection broke/* trying again in 2 s; what you say meanwhile is kept",
+            ),
+            (
+                News::Lost { why: "the server stops".into(), retry: Span(1200), spread: Some(Span::secs(9)) },
+                "! the server stops/* trying again in 2 s (all its clients within 9 s); what you say meanwhile is \
+                 kept",
             ),
             (
                 News::Joined {

@@ -143,6 +143,28 @@ fn the_waits_grow_and_a_good_connection_makes_them_short_again() {
 }
 
 #[test]
+fn four_thousand_come_back_over_as_long_as_the_server_asked_for() {
+    let mut random = Random::new([1, 2, 3, 4]);
+    let over = Span::secs(10);
+    let mut seconds = [0; 10];
+    for _ in 0..4000 {
+        let mut story = Story::in_the_lobby();
+        // Whatever happened before, each of them has random numbers of its own.
+        story.model.random = Random::new(std::array::from_fn(|_| random.below(u64::MAX)));
+        let loss = Loss { why: "it stops".into(), again: Again::Spread(Some(over)) };
+        story.happens(Msg::Lost(loss));
+        let wait = story.model.deadline().expect("a next try").since(story.now);
+        seconds[usize::try_from(wait.0 / 1000).expect("small")] += 1;
+        // If that fails, it goes on as ever.
+        story.after(wait);
+        story.breaks();
+        assert!(story.model.deadline().expect("a next try").since(story.now) < Span::secs(1));
+    }
+    println!("returns in each second: {seconds:?}");
+    assert!(seconds.iter().all(|count| (200..=800).contains(count)), "{seconds:?}");
+}
+
+#[test]
 fn a_server_that_says_nothing_is_left() {
     let mut story = Story::in_the_lobby();
     story.breaks();
