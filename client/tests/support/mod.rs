@@ -6,6 +6,7 @@ pub(crate) mod board;
 pub(crate) mod pty;
 pub(crate) mod running;
 pub(crate) mod server;
+pub(crate) mod wire;
 
 use std::process::{Command, Output, Stdio};
 use std::thread;
