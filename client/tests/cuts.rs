@@ -3,9 +3,18 @@
 
 mod support;
 
+use std::io::Write;
+use std::process::ChildStdin;
+use std::thread;
+
 use client::model::random::Random;
 use protocol::time::Millis;
+use rustix::process::{Pid, Signal};
+use support::proxy::Proxy;
+use support::running::Running;
+use support::server::Server;
 use support::wire::{Cut, World};
+use support::{Run, pipe, wait_until};
 
 /// How many lines each of the two types.
 const LINES: usize = 4;
@@ -99,4 +108,93 @@ fn one_cut_after_the_other() {
     }
     println!("{SEEDS} seeds, {links} links");
     assert!(links > 1500, "that was a quiet day: {links}");
+}
+
+#[test]
+#[ignore = "run by the tests, as the server"]
+fn helper_that_serves() {
+    support::server::serve();
+}
+
+/// The same with programs, sockets and all: some places, from within the handshake to somewhere in the talk.
+#[test]
+fn a_program_whose_links_are_cut() {
+    let mut fresh = [0; 8];
+    getrandom::fill(&mut fresh).expect("random numbers");
+    let given = std::env::var("SNUG_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or(u64::from_ne_bytes(fresh));
+    println!("SNUG_TEST_SEED={seed}");
+    let mut random = Random::new([seed, 7, 8, 9]);
+    let server = Server::start("127.0.0.1:0");
+    let cuts: Vec<Vec<Cut>> = (0..30)
+        .map(|_| {
+            let count = 1 + random.below(2);
+            let cut = |_| {
+                let upwards = random.below(2) == 0;
+                // As long as the talk is in this direction, about.
+                let after = random.below(if upwards { 900 } else { 1500 });
+                Cut { upwards, after: usize::try_from(after).expect("small"), late: false }
+            };
+            (0..count).map(cut).collect()
+        })
+        .collect();
+    let links: usize = thread::scope(|scope| {
+        let talks: Vec<_> = cuts
+            .iter()
+            .enumerate()
+            .map(|(number, cuts)| {
+                let server = &server;
+                scope.spawn(move || talk_of_programs(server, &format!("{number}"), cuts))
+            })
+            .collect();
+        let ended = talks.into_iter().zip(&cuts).map(|(talk, cuts)| {
+            talk.join().unwrap_or_else(|_| panic!("SNUG_TEST_SEED={seed}: cut by {cuts:?}"))
+        });
+        ended.sum()
+    });
+    println!("{} talks, {links} links", cuts.len());
+    assert!(links > cuts.len() + 20, "they were hardly cut: {links} links");
+}
+
+/// Amy, whose links are cut, and Bob, whose are not, in a room of their own. Returns how many links Amy had.
+fn talk_of_programs(server: &Server, number: &str, cuts: &[Cut]) -> usize {
+    let proxy = Proxy::start(server.address.clone(), cuts.to_vec());
+    let (room, amys_nick, bobs_nick) =
+        (format!("room{number}"), format!("amy{number}"), format!("bob{number}"));
+    let (room, address) = (room.as_str(), proxy.address.to_string());
+    let mut amy = Running::start(&[room, "--server", &address, "--nick", &amys_nick, "--follow"]);
+    let mut keys = amy.0.stdin.take().expect("a pipe");
+    let type_in = |keys: &mut ChildStdin, lines: &str| keys.write_all(lines.as_bytes()).expect("a reader");
+    let bob_says = |lines: &str| {
+        let done = pipe(&[room, "--server", &server.address, "--nick", &bobs_nick], lines.as_bytes());
+        assert_eq!(done, Run { code: Some(0), out: String::new(), err: String::new() });
+    };
+    // She sees what is said from her first line on.
+    type_in(&mut keys, "one\n");
+    wait_until("amy is there", || !server.said(room).is_empty());
+    bob_says("two\nthree\n");
+    type_in(&mut keys, "four\nfive\n");
+    bob_says("six\n");
+    type_in(&mut keys, "seven\n");
+    wait_until("all is said", || server.said(room).len() >= 7);
+    bob_says("the end\n");
+
+    let bobs = |line: &str| format!("<{bobs_nick}> {line}");
+    assert_eq!(amy.lines(4), ["two", "three", "six", "the end"].map(bobs));
+    let log = server.said(room);
+    let lines_of = |nick: &str| -> Vec<String> {
+        log.iter().filter_map(|line| line.strip_prefix(&format!("{nick}: "))).map(str::to_owned).collect()
+    };
+    assert_eq!(lines_of(&amys_nick), ["one", "four", "five", "seven"]);
+    assert_eq!(lines_of(&bobs_nick), ["two", "three", "six", "the end"]);
+    // The end of her input and a signal: she goes, and all that she said was confirmed.
+    drop(keys);
+    rustix::process::kill_process(Pid::from_child(&amy.0), Signal::TERM).expect("it runs");
+    let (code, err) = amy.end();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.lines().all(|line| line.ends_with("; trying again") || line.ends_with("connected again")),
+        "{err}"
+    );
+    proxy.links()
 }

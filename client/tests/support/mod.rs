@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub(crate) mod board;
+pub(crate) mod proxy;
 pub(crate) mod pty;
 pub(crate) mod running;
 pub(crate) mod server;
