@@ -113,7 +113,7 @@ const FLAGS: &[Flag] = &[
         name: "timeout",
         value: "SECONDS",
         help: "how long to try, when lines are piped in: for a connection, and for each confirmation; 0 tries for \
-               ever [default: 10]",
+               ever, and so does --follow once it has been in the room [default: 10]",
         set: |config, value| {
             let value = value.strip_suffix('s').unwrap_or(value);
             let seconds: f64 = value.parse().map_err(|_| not_seconds(value))?;

@@ -256,6 +256,7 @@ impl Model {
         let was = std::mem::replace(&mut self.phase, Phase::Over);
         self.questions.clear();
         self.outbox.broken();
+        self.give_up_homeless(asked::LEFT, asks);
         for room in &mut self.rooms {
             room.inside = false;
         }

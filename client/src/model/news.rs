@@ -204,6 +204,15 @@ pub enum News {
         /// Why not.
         why: String,
     },
+    /// Something was sent, but nobody knows whether it arrived, and it cannot be sent again.
+    Unsure {
+        /// Where.
+        room: RoomName<'static>,
+        /// What.
+        text: String,
+        /// Why not.
+        why: String,
+    },
     /// Something was said that is sent when there is a connection.
     Kept {
         /// Where.

@@ -194,6 +194,7 @@ fn told(news: &News) -> String {
         News::Entered { room, nicks } => format!("* {room} entered: {}", nicks.join(" ")),
         News::Went { room, nicks } => format!("* {room} left: {}", nicks.join(" ")),
         News::Unsaid { text, why, .. } => format!("* unsaid {text}: {why}"),
+        News::Unsure { text, why, .. } => format!("* unsure {text}: {why}"),
         News::Kept { text, .. } => format!("* kept {text}"),
         News::Trouble(sentence) => format!("* trouble: {sentence}"),
         other => format!("* {other:?}"),

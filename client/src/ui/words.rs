@@ -82,6 +82,9 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
         News::Topic { room, text } if text.is_empty() => vec![format!("* {room} has no topic")],
         News::Topic { room, text } => vec![format!("* topic of {room}: {text}")],
         News::Unsaid { room, text, why } => vec![format!("! {}not sent: {why}: {text}", label(room))],
+        News::Unsure { room, text, why } => {
+            vec![format!("! {}not confirmed, it may be lost: {why}: {text}", label(room))]
+        }
         News::Kept { room, text } => vec![format!("* {}waiting to be sent: {text}", label(room))],
         News::Trouble(sentence) => vec![format!("! {sentence}")],
     }

@@ -162,18 +162,23 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// One connection, in a thread of its own.
+/// The server's side of the handshake.
 #[allow(clippy::result_large_err, reason = "the shape of tungstenite's callback")]
-fn serve(state: &Mutex<State>, stream: TcpStream) -> Result<(), Error> {
-    let (mail, letters) = mpsc::channel();
-    let twin = stream.try_clone()?;
-    let mut socket = tungstenite::accept_hdr(stream, |head: &Head, mut response: Response| {
+pub(crate) fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream>, Error> {
+    let answer = |head: &Head, mut response: Response| {
         if let Some(wanted) = head.headers().get("Sec-WebSocket-Protocol") {
             response.headers_mut().insert("Sec-WebSocket-Protocol", wanted.clone());
         }
         Ok(response)
-    })
-    .map_err(|_| Error::ConnectionClosed)?;
+    };
+    tungstenite::accept_hdr(stream, answer).map_err(|_| Error::ConnectionClosed)
+}
+
+/// One connection, in a thread of its own.
+fn serve(state: &Mutex<State>, stream: TcpStream) -> Result<(), Error> {
+    let (mail, letters) = mpsc::channel();
+    let twin = stream.try_clone()?;
+    let mut socket = accept(stream)?;
     socket.get_mut().set_read_timeout(Some(Duration::from_millis(5)))?;
     let result = talk(state, &mut socket, twin, mail, &letters);
     let port = socket.get_ref().peer_addr().ok();

@@ -108,6 +108,58 @@ fn a_position_that_is_of_no_use() {
 }
 
 #[test]
+fn what_waits_for_its_tick_in_a_room_one_has_left() {
+    let mut story = Story::in_the_lobby();
+    story.types("bye");
+    story.happens(Msg::Asked(Request::Leave { room: None }));
+    story.hears(r#"{"type":"left","room":"lobby"}"#);
+    // Its tick may yet come …
+    story.so_far(&[
+        "> say #1 lobby: bye",
+        "> Leave { room: Some(RoomName(\"lobby\")) }",
+        "* Left { room: RoomName(\"lobby\") }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 1);
+    // … but not over another connection, and in a room one is not in nothing can be said again.
+    story.breaks();
+    story.so_far(&["* unsure bye: you have left the room", "* lost: it broke"]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
+fn a_room_that_one_leaves_while_there_is_no_connection() {
+    let mut story = Story::in_the_lobby();
+    story.types("sent");
+    story.breaks();
+    story.types("kept");
+    story.happens(Msg::Asked(Request::Leave { room: None }));
+    story.so_far(&[
+        "> say #1 lobby: sent",
+        "* lost: it broke",
+        "* kept kept",
+        "* unsure sent: you have left the room",
+        "* unsaid kept: you have left the room",
+        "* Left { room: RoomName(\"lobby\") }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
+fn a_room_that_does_not_let_one_in_says_why() {
+    let mut story = Story::in_the_lobby();
+    story.happens(Msg::Asked(Request::Join { room: room("ops"), since: Since::Last(50) }));
+    let id = story.asked.clone();
+    story.types("hello");
+    story.error("too_many_rooms", "enough rooms", &id);
+    story.so_far(&[
+        "> join ops last 50",
+        "* unsaid hello: enough rooms",
+        "* NotJoined { room: RoomName(\"ops\"), why: \"enough rooms\" }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
 fn the_first_connection_fails() {
     let mut story = Story::new(Wish::Guest, &["lobby"]);
     story.happens(Msg::Start);
