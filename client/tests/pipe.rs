@@ -277,7 +277,7 @@ fn what_the_server_said_is_not_forgotten_while_the_output_is_full() {
     let address = listener.local_addr().expect("an address").to_string();
     let mut client = Running::start(&["ops", "--server", &address, "--json", "--follow", "--timeout", "0"]);
     let (stream, _) = listener.accept().expect("it comes");
-    let mut socket = support::board::accept(stream.try_clone().expect("a copy")).expect("a handshake");
+    let mut socket = support::accept(stream.try_clone().expect("a copy")).expect("a handshake");
     greet(&mut socket);
 
     // More than all buffers hold; behind each message a ping tells how far the client has read.

@@ -14,11 +14,10 @@ use protocol::chat::id::{RequestId, SessionKey, text};
 use protocol::chat::name::{Nick, RoomName, Text};
 use protocol::chat::request::{Request, Since};
 use protocol::chat::wire;
-use tungstenite::handshake::server::{Request as Head, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message as Frame, WebSocket};
 
-use super::wait_until;
+use super::{accept, wait_until};
 
 /// A server that lives as long as this value.
 pub(crate) struct Board {
@@ -160,18 +159,6 @@ impl Board {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The server's side of the handshake.
-#[allow(clippy::result_large_err, reason = "the shape of tungstenite's callback")]
-pub(crate) fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream>, Error> {
-    let answer = |head: &Head, mut response: Response| {
-        if let Some(wanted) = head.headers().get("Sec-WebSocket-Protocol") {
-            response.headers_mut().insert("Sec-WebSocket-Protocol", wanted.clone());
-        }
-        Ok(response)
-    };
-    tungstenite::accept_hdr(stream, answer).map_err(|_| Error::ConnectionClosed)
 }
 
 /// One connection, in a thread of its own.
