@@ -148,7 +148,7 @@ fn welcome(places: &[Place], by_cargo: bool) -> String {
     if network.is_empty() {
         let port = here.first().map_or(PORT, SocketAddr::port);
         text.push_str(
-            "\nOnly this machine can reach it. To let everybody on the network in, start it with\n",
+            "\nOnly this machine can reach it.\nTo let everybody on the network in, start it with\n",
         );
         text.push_str(&format!("    {server} --listen 0.0.0.0:{port}\n"));
     } else {
@@ -220,7 +220,8 @@ mod tests {
              Join from this machine:\n    \
                  cargo run --bin client lobby\n\
              \n\
-             Only this machine can reach it. To let everybody on the network in, start it with\n    \
+             Only this machine can reach it.\n\
+             To let everybody on the network in, start it with\n    \
                  cargo run --bin server -- --listen 0.0.0.0:7684\n"
         );
     }
@@ -236,7 +237,8 @@ mod tests {
              Join from this machine:\n    \
                  client lobby --server unix:/run/snug.sock\n\
              \n\
-             Only this machine can reach it. To let everybody on the network in, start it with\n    \
+             Only this machine can reach it.\n\
+             To let everybody on the network in, start it with\n    \
                  server --listen 0.0.0.0:7684\n"
         );
     }

@@ -30,9 +30,11 @@ impl Backoff {
         Span(random.below(self.grow().0))
     }
 
-    /// How long to wait now that many others wait too; over how long all of them spread, if the server has said it.
+    /// How long to wait now that many others wait too. Where the server has said over how long all of them shall spread,
+    /// that is the bound, whatever failed before.
     pub fn spread(&mut self, over: Option<Span>, random: &mut Random) -> Span {
-        Span(random.below(self.grow().max(over.unwrap_or(SPREAD)).0))
+        let bound = over.unwrap_or_else(|| self.grow().max(SPREAD));
+        Span(random.below(bound.0))
     }
 
     /// Doubles the bound; returns what it was.
@@ -66,6 +68,9 @@ mod tests {
     #[test]
     fn after_a_restart_the_first_tries_are_spread() {
         let mut random = Random::new([1; 4]);
+        let mut tired = Backoff(LONGEST);
+        let advised = (0..1000).map(|_| tired.spread(Some(Span::secs(1)), &mut random).0);
+        assert!(advised.max() < Some(1000));
         let waits: Vec<u64> = (0..1000).map(|_| Backoff::default().spread(None, &mut random).0).collect();
         assert!(waits.iter().all(|wait| *wait < 3000));
         assert!(waits.iter().filter(|wait| **wait > 1500).count() > 300);

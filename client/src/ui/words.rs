@@ -25,7 +25,7 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
         }
         News::Lost { why, retry, spread } => {
             let seconds = |span: Span| span.0.div_ceil(1000);
-            let others = spread.map(|spread| format!(" (all its clients within {} s)", seconds(spread)));
+            let others = spread.map(|over| format!(" (it asked all to spread over {} s)", seconds(over)));
             let others = others.unwrap_or_default();
             let again =
                 format!("* trying again in {} s{others}; what you say meanwhile is kept", seconds(*retry));
@@ -59,7 +59,7 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
                 ResetReason::Ahead => "the server has lost the end of its log",
                 ResetReason::Unknown => "the server cannot tell what came in between",
             };
-            vec![format!("* {}{why}: messages may be missing here; these are the latest", label(room))]
+            vec![format!("* {}{why}: messages may be missing here", label(room))]
         }
         News::Said { room, said } => said_lines(said, &label(room), room),
         News::Entered { room, nicks } => vec![format!("* {}{} entered", label(room), list(nicks))],
@@ -191,7 +191,7 @@ mod tests {
             ),
             (
                 News::Lost { why: "the server stops".into(), retry: Span(1200), spread: Some(Span::secs(9)) },
-                "! the server stops/* trying again in 2 s (all its clients within 9 s); what you say meanwhile is \
+                "! the server stops/* trying again in 2 s (it asked all to spread over 9 s); what you say meanwhile is \
                  kept",
             ),
             (
