@@ -110,12 +110,6 @@ fn one_cut_after_the_other() {
     assert!(links > 1500, "that was a quiet day: {links}");
 }
 
-#[test]
-#[ignore = "run by the tests, as the server"]
-fn helper_that_serves() {
-    support::server::serve();
-}
-
 /// The same with programs, sockets and all: some places, from within the handshake to somewhere in the talk.
 #[test]
 fn a_program_whose_links_are_cut() {

@@ -10,12 +10,6 @@ use support::running::Running;
 use support::server::{Directory, Server};
 use support::{Run, pipe, wait_until};
 
-#[test]
-#[ignore = "run by the tests, as the server"]
-fn helper_that_serves() {
-    support::server::serve();
-}
-
 fn cannot(sentence: &str) -> Run {
     let err = format!("client: {sentence}\nclient: 1 of 1 line not confirmed\n");
     Run { code: Some(1), out: String::new(), err }

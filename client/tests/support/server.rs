@@ -1,32 +1,21 @@
-//! The real server, as a process of its own: the test program starts itself once more and serves there. What the
-//! program of the server adds to its library, a command line and a greeting, no client can see.
+//! The real server, as a process of its own. Must not know how it is built: its program is asked for, as any user does.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use protocol::chat::event::{Durability, Event};
-use protocol::chat::id::Epoch;
+use protocol::chat::event::Event;
 use protocol::chat::wire;
-use protocol::upgrade::Origins;
-use protocol::ws::{Role, Rules};
 use rustix::process::{Pid, Signal};
-use server::conn::deadlines::Patience;
-use server::conn::{MAX_UNSENT, Manners};
-use server::listeners::Place;
-use server::reactor::{Reactor, Settings};
-use server::store::{Memory, Ring, Store};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
 
 use super::{DEADLINE, wait_until};
-
-/// Where the helper shall listen, `ADDR:PORT` or `unix:PATH`.
-const LISTEN: &str = "SNUG_TEST_LISTEN";
 
 /// A server that lives as long as this value.
 pub(crate) struct Server {
@@ -38,11 +27,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it; the test program needs a `#[test] #[ignore] fn helper_that_serves() { support::server::serve() }`.
+    /// Starts it at `ADDR:PORT` or `unix:PATH`.
     pub(crate) fn start(place: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "helper_that_serves", "--ignored", "--nocapture"]).env(LISTEN, place);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut command = Command::new(program());
+        command.env_clear().args(["--memory", "--max-rate", "0", "--max-connections-per-address", "0"]);
+        command.args(["--listen", place]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut seen = String::new();
         let address = loop {
@@ -106,39 +96,21 @@ impl Drop for Server {
     }
 }
 
-/// Serves until a signal, if this is the process for it.
-pub(crate) fn serve() {
-    let Ok(place) = std::env::var(LISTEN) else { return };
-    let place = match place.strip_prefix("unix:") {
-        Some(path) => Place::Unix(path.into()),
-        None => Place::Tcp(place.parse().expect("an address")),
-    };
-    let epoch = Epoch(*secret().first_chunk().expect("8 of 16 bytes"));
-    let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let store = Store::new(Memory::new(epoch, Ring::default()));
-    let desk = server::server::Server::new(hub, store, secret, Origins::default());
-    let rules = Rules {
-        role: Role::Server,
-        message: protocol::limits::MAX_MESSAGE,
-        fragments: protocol::limits::MAX_FRAGMENTS,
-    };
-    let settings = Settings {
-        manners: Manners { rules, pace: None, max_unsent: MAX_UNSENT },
-        patience: Patience::default(),
-        connections: None,
-        per_address: None,
-        memory: None,
-    };
-    let mut reactor = Reactor::bind(&[place], settings, desk).expect("it can listen");
-    let place = reactor.places().next().expect("it listens");
-    println!("Listening at {place}");
-    reactor.run().expect("it runs");
-}
-
-fn secret() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("random numbers");
-    bytes
+/// The server's program beside the client's. Cargo builds only the programs of the package whose tests it runs.
+fn program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let client = Path::new(env!("CARGO_BIN_EXE_client"));
+        let directory = client.parent().expect("a directory");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "snug-server", "--bin", "server"]);
+        if directory.ends_with("release") {
+            build.arg("--release");
+        }
+        build.arg("--target-dir").arg(directory.parent().expect("a directory"));
+        assert!(build.status().expect("cargo runs").success(), "the server cannot be built");
+        directory.join("server")
+    });
+    &PROGRAM
 }
 
 /// A connection of either sort, for a test that only waits.

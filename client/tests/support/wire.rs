@@ -268,7 +268,7 @@ impl World {
 
 /// The server without its sockets: the order of a turn is that of `reactor.rs`.
 struct House {
-    desk: Server<Memory>,
+    desk: Server,
     outbox: Outbox,
     /// By slot.
     conns: Vec<Option<Conn>>,
