@@ -32,6 +32,7 @@ use log::{debug, info, trace};
 use mio::{Events, Poll};
 use protocol::http::Proxies;
 use protocol::time::{Millis, Span};
+use protocol::ws::Spread;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
@@ -328,14 +329,19 @@ impl<D: Desk> Reactor<D> {
         if self.stop_at.is_some() {
             return;
         }
-        info!("stopping: {} connections are told to come back later", self.table.len());
+        let advice = Spread::over(self.table.len());
+        info!(
+            "stopping: {} connections are told to come back within {} s",
+            self.table.len(),
+            advice.span().0 / 1000
+        );
         self.stop_at = Some(now.plus(STOP_WITHIN));
         self.listeners.close();
         for slot in self.table.slots() {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
                 Some(Waits::ForHead) => self.lost(now, slot),
-                _ => self.outbox.hang_up(slot, Cause::Stopping),
+                _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
             }
         }
     }

@@ -177,7 +177,7 @@ impl Conn {
             outbox.metrics.hangups.add(cause.name());
             // Nothing follows a close frame.
             self.unsent.drop_last_word();
-            outbox.send(id.slot, |log| encode::close(cause.code(), cause.reason(), log));
+            outbox.send(id.slot, |log| encode::close(cause.code(), &cause.reason(), log));
         }
         outbox.mark(id.slot);
     }
@@ -234,7 +234,7 @@ impl Conn {
         if self.closing.send() {
             let (cause, mut frame) = (Cause::TooSlow, Vec::new());
             metrics.hangups.add(cause.name());
-            encode::close(cause.code(), cause.reason(), &mut frame);
+            encode::close(cause.code(), &cause.reason(), &mut frame);
             self.unsent.drop_last_word();
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }
