@@ -277,6 +277,8 @@ impl<E: Engine> Desk for Server<E> {
                     let Some(conn) = conn else { continue };
                     Input::Refused { conn, id, reason }
                 }
+                // Only the engine on a disk answers so, and nothing starts that one yet.
+                Answer::Unknown { .. } => continue,
             };
             self.tell_hub(now, input, outbox);
         }

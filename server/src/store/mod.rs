@@ -4,6 +4,8 @@
 //! takes one path: one that answers within the turn (memory) and one that waits for a disk on a thread of its own.
 
 mod memory;
+mod page;
+mod sqlite;
 
 use std::collections::VecDeque;
 
@@ -12,6 +14,7 @@ use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::id::{Epoch, RequestId};
 
 pub use memory::{Memory, Ring};
+pub use sqlite::{Epochs, Fault, Notice, Sqlite};
 
 /// What is asked of the store.
 #[derive(Clone, Debug)]
@@ -38,6 +41,13 @@ pub enum Answer {
         /// Why not.
         reason: Refusal,
     },
+    /// The disk failed: the entry may be kept or not, or what was asked for could not be read. Nothing is to be said:
+    /// the connection is to be ended (1011), so that its client comes back, asks again and sends again what had no
+    /// tick.
+    Unknown {
+        /// Whose letter it was, if it came by one of our connections.
+        conn: Option<ConnId>,
+    },
 }
 
 /// Keeps entries.
@@ -46,10 +56,15 @@ pub trait Engine {
     ///
     /// A room's numbers are 1, 2, 3 … without a hole, given in the transaction. An entry whose `(user, id)` is kept
     /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
-    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration.
+    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration: an entry's
+    /// time never goes back within its room, and is 0 while no believable time is known.
+    ///
+    /// After a failure there may be answers before those: entries that turned out to be kept after their letters had
+    /// been answered with [`Answer::Unknown`]. They have no origin.
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>);
 
-    /// The life of the logs to which the numbers given now belong.
+    /// The life of the logs to which the numbers given now belong. If [`Self::work`] has changed it, the logs are not
+    /// what they were: every connection is to be ended (1012), so that all come back and are told by a reset.
     fn epoch(&self) -> Epoch;
 
     /// How many bytes of memory the kept entries take, about.
