@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why the store cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +161,13 @@ impl From<rusqlite::Error> for Trouble {
             | E::InvalidColumnType(..)
             | E::Utf8Error(..)
             | E::QueryReturnedNoRows => return Self::Damaged(error.to_string()),
+            _ => {}
+        }
+        match error.sqlite_extended_error_code() {
+            // The file ends where it should not, or the file system has noticed what we would have.
+            Some(ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS) => {
+                return Self::Damaged(error.to_string());
+            }
             _ => {}
         }
         match error.sqlite_error_code() {

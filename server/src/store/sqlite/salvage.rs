@@ -41,17 +41,22 @@ pub(super) fn salvage(from: &Path, to: &Connection, epoch: Epoch) -> Result<Salv
         Ok(conn) => salvage.rooms(&conn)?,
         Err(_) => salvage.found.whole = false,
     }
-    // SQLite made it to read the log. If it stays nothing is harmed.
+    // SQLite made them to read. If they stay nothing is harmed.
     let _ = remove(&beside(from, "-shm"));
+    let log = beside(from, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
+        let _ = remove(&log);
+    }
     Ok(salvage.found)
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Read-only, SQLite would not read a log that nobody has open. What is open can write, but is never told to.
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // So that a file that is too short is read as far as it goes.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
-    conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024;")?;
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024;")?;
     Ok(conn)
 }
 
