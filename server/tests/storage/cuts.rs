@@ -26,6 +26,7 @@ struct Recording {
 }
 
 fn record() -> Recording {
+    vfs::install();
     let folder = Folder::quick();
     let mut store = folder.open().unwrap();
     let mut people = People::default();

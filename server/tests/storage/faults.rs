@@ -26,6 +26,7 @@ fn insist(people: &mut People, store: &mut Sqlite) {
 }
 
 fn each_operation_fails(fault: Fault, bad: usize) {
+    vfs::install();
     let mut hit = 0;
     for good in 0.. {
         let folder = Folder::quick();

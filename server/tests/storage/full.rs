@@ -10,8 +10,7 @@ use crate::folder::Mount;
 #[test]
 fn a_small_disk_fills_up_and_is_freed_again() {
     let disk = Folder::new();
-    std::fs::create_dir(&disk.0).unwrap();
-    let Some(_mount) = Mount::over(&disk, &["-t", "tmpfs", "-o", "size=8m"], "tmpfs") else { return };
+    let Some(_mount) = Mount::small_disk(&disk, "size=8m") else { return };
     let folder = Folder(disk.0.join("data"));
     let mut store = folder.open().unwrap();
     say(&mut store, ALICE, "first", "lobby", "there is room");
@@ -46,8 +45,7 @@ fn a_small_disk_fills_up_and_is_freed_again() {
 #[test]
 fn a_disk_that_fills_up_in_mid_transaction_keeps_all_of_it_or_nothing() {
     let disk = Folder::new();
-    std::fs::create_dir(&disk.0).unwrap();
-    let Some(_mount) = Mount::over(&disk, &["-t", "tmpfs", "-o", "size=8m"], "tmpfs") else { return };
+    let Some(_mount) = Mount::small_disk(&disk, "size=8m") else { return };
     let folder = Folder(disk.0.join("data"));
     let mut store = folder.open().unwrap();
     std::fs::write(disk.0.join("other"), vec![7; 6_500_000]).unwrap();
@@ -72,8 +70,7 @@ fn a_disk_that_fills_up_in_mid_transaction_keeps_all_of_it_or_nothing() {
 #[test]
 fn a_start_on_a_full_disk_says_so() {
     let disk = Folder::new();
-    std::fs::create_dir(&disk.0).unwrap();
-    let Some(_mount) = Mount::over(&disk, &["-t", "tmpfs", "-o", "size=1m"], "tmpfs") else { return };
+    let Some(_mount) = Mount::small_disk(&disk, "size=1m") else { return };
     let _ = std::fs::write(disk.0.join("other"), body(0, 2_000_000));
     let folder = Folder(disk.0.join("data"));
     let fault = folder.open().map(|_| ()).expect_err("nothing fits");
