@@ -80,6 +80,8 @@ pub struct Metrics {
     pub resent: u64,
     /// Entries that the store refused.
     pub unstored: u64,
+    /// What the store was asked and could not do, since the disk failed.
+    pub unknown: u64,
     /// Entries told as they were said, each once for each connection.
     pub told: u64,
     /// Entries told by page, each once for each connection.
@@ -163,6 +165,7 @@ impl Metrics {
             }),
             Stored::Before => self.resent += 1,
             Stored::Refused => self.unstored += 1,
+            Stored::Unknown => self.unknown += 1,
         }
     }
 }
@@ -176,6 +179,8 @@ pub enum Stored {
     Before,
     /// It is not stored.
     Refused,
+    /// Nobody knows, since the disk failed.
+    Unknown,
 }
 
 /// How often each of a few things happened. The things are constants of the code, never words from outside.

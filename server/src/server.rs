@@ -113,15 +113,15 @@ impl Server {
     fn tell_hub(&mut self, now: Millis, input: Input<'_>, outbox: &mut Outbox) {
         let mut effects = std::mem::take(&mut self.effects);
         self.hub.handle(now, input, &mut effects);
-        let mut hung_up = None;
+        let mut hung_up = Vec::new();
         for effect in effects.drain(..) {
             if let Effect::Hangup { conn, .. } = &effect {
-                hung_up = Some(*conn);
+                hung_up.push(*conn);
             }
             self.carry_out(effect, outbox);
         }
         self.effects = effects;
-        if let Some(conn) = hung_up {
+        for conn in hung_up {
             // For the chat it has ended, so nothing is said to it behind the close frame.
             self.tell_hub(now, Input::Closed { conn }, outbox);
         }
@@ -273,6 +273,7 @@ impl Desk for Server {
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool {
         while !self.rooms.is_full(outbox) {
             let Some((answer, posted)) = self.store.next(Clock::wall) else { return false };
+            let posted = posted.unwrap_or(outbox.metrics.now);
             let input = match answer {
                 Answer::Applied(applied) => {
                     let kind = applied.entry.kind;
@@ -287,6 +288,13 @@ impl Desk for Server {
                     let Some(conn) = conn else { continue };
                     Input::Refused { conn, id, reason }
                 }
+                Answer::Unknown { conn } => {
+                    outbox.metrics.stored(posted, Stored::Unknown);
+                    let Some(conn) = conn else { continue };
+                    Input::Unknown { conn }
+                }
+                Answer::Late(applied) => Input::Applied(applied),
+                Answer::NewEpoch(epoch) => Input::NewEpoch { epoch },
             };
             self.tell_hub(now, input, outbox);
         }

@@ -9,10 +9,13 @@ use std::fmt;
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use mio::{Registry, Token, Waker};
+
+use crate::clock::Clock;
 
 /// Wakes the loop up. Clones ring the same.
 #[derive(Clone, Debug)]
@@ -45,13 +48,15 @@ pub struct Worker<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     /// Starts a thread of this name, which the system's tools show. `work` takes what it likes from the questions, one
-    /// at least, and answers.
+    /// at least, and answers. When nothing was asked for a while, it is called once without questions.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn start(
         name: &str,
         bell: Bell,
+        rhythm: Rhythm,
+        is_patient: fn(&Q) -> bool,
         mut work: impl FnMut(&mut VecDeque<Q>) -> A + Send + 'static,
     ) -> io::Result<Self> {
         let (questions, asked) = channel();
@@ -61,6 +66,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
             let at_the_end = RingWhenDropped(bell);
             // Dropped before it rings, so that the loop then finds nobody there.
             let answered = answered;
+            let asked = Asked { questions: asked, rhythm, is_patient };
             serve(&asked, &answered, &at_the_end.0, &mut work);
         })?;
         Ok(Self { questions: Some(questions), answers, thread: Some(thread), _bell: ours })
@@ -90,22 +96,81 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     }
 }
 
+/// When a worker works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rhythm {
+    /// Patient questions wait for others until so long after the last work, to be done together; an impatient one among
+    /// them ends the wait.
+    pub window: Duration,
+    /// After so long without a question the worker is called without one, once; `None` for never.
+    pub rest: Option<Duration>,
+}
+
 fn serve<Q, A>(
-    asked: &Receiver<Q>,
+    asked: &Asked<Q>,
     answered: &SyncSender<A>,
     bell: &Bell,
     work: &mut impl FnMut(&mut VecDeque<Q>) -> A,
 ) {
+    let clock = Clock::start();
+    let mut last_work = None;
     let mut waiting = VecDeque::new();
-    while let Ok(first) = asked.recv() {
-        waiting.push_back(first);
-        while !waiting.is_empty() {
-            waiting.extend(asked.try_iter());
+    let mut has_rested = true;
+    while asked.fill(&mut waiting, has_rested) {
+        has_rested = waiting.is_empty();
+        asked.gather(&mut waiting, clock, last_work);
+        last_work = Some(clock.micros());
+        loop {
             let answers = work(&mut waiting);
             if answered.send(answers).is_err() {
                 return;
             }
             bell.ring();
+            if waiting.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+/// The questions' end of the channel.
+struct Asked<Q> {
+    questions: Receiver<Q>,
+    rhythm: Rhythm,
+    is_patient: fn(&Q) -> bool,
+}
+
+impl<Q> Asked<Q> {
+    /// Waits for a question, or for rest: then there is none. False if nobody asks any more.
+    fn fill(&self, waiting: &mut VecDeque<Q>, has_rested: bool) -> bool {
+        let first = match self.rhythm.rest.filter(|_| !has_rested) {
+            Some(rest) => self.questions.recv_timeout(rest),
+            None => self.questions.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match first {
+            Ok(question) => waiting.push_back(question),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
+    }
+
+    /// Takes in what has come, and what comes until the window closes, if all can wait for that.
+    fn gather(&self, waiting: &mut VecDeque<Q>, clock: Clock, last_work: Option<u64>) {
+        let window = u64::try_from(self.rhythm.window.as_micros()).unwrap_or(u64::MAX);
+        let closes = last_work.map_or(0, |last| last.saturating_add(window));
+        waiting.extend(self.questions.try_iter());
+        while !waiting.is_empty() && waiting.iter().all(self.is_patient) {
+            let left = closes.saturating_sub(clock.micros());
+            if left == 0 {
+                return;
+            }
+            match self.questions.recv_timeout(Duration::from_micros(left)) {
+                Ok(question) => waiting.push_back(question),
+                // Nobody asks any more: what is there is done before the end, and at once.
+                Err(_) => return,
+            }
+            waiting.extend(self.questions.try_iter());
         }
     }
 }
@@ -153,6 +218,13 @@ mod tests {
         (poll, bell)
     }
 
+    fn start<A: Send + 'static>(
+        bell: Bell,
+        work: impl FnMut(&mut VecDeque<u32>) -> A + Send + 'static,
+    ) -> Worker<u32, A> {
+        Worker::start("test", bell, Rhythm::default(), |_| true, work).expect("a thread")
+    }
+
     /// Waits for the bell, and takes what there is.
     fn next<A: Send + 'static>(poll: &mut Poll, worker: &mut Worker<u32, A>) -> A {
         let mut events = Events::with_capacity(4);
@@ -171,11 +243,10 @@ mod tests {
     fn what_waited_is_answered_together() {
         let (mut poll, bell) = bell();
         let (go, may_go) = channel();
-        let mut worker = Worker::start("test", bell, move |waiting: &mut VecDeque<u32>| {
+        let mut worker = start(bell, move |waiting: &mut VecDeque<u32>| {
             may_go.recv().expect("it may go on");
             waiting.drain(..).collect::<Vec<u32>>()
-        })
-        .expect("a thread");
+        });
         worker.ask(1);
         go.send(()).expect("it waits");
         assert_eq!(next(&mut poll, &mut worker), [1]);
@@ -196,22 +267,40 @@ mod tests {
     fn what_was_asked_is_done_before_the_end() {
         let (_poll, bell) = bell();
         let (done, were_done) = channel();
-        let worker = Worker::start("test", bell, move |waiting: &mut VecDeque<u32>| {
+        let worker = start(bell, move |waiting: &mut VecDeque<u32>| {
             done.send(waiting.pop_front()).expect("the test listens");
-        })
-        .expect("a thread");
+        });
         (0..100).for_each(|question| worker.ask(question));
         drop(worker);
         assert_eq!(were_done.iter().flatten().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    }
+
+    /// 1 is done at once; 2 and 3 wait for each other, and 100, which does not wait, ends it; then there is a rest.
+    #[test]
+    fn patient_questions_wait_for_company() {
+        let (mut poll, bell) = bell();
+        let hour = Duration::from_secs(3600);
+        let rhythm = Rhythm { window: hour, rest: Some(Duration::from_millis(1)) };
+        let mut worker = Worker::start(
+            "test",
+            bell,
+            rhythm,
+            |question| *question < 100,
+            |waiting| waiting.drain(..).collect::<Vec<u32>>(),
+        )
+        .expect("a thread");
+        worker.ask(1);
+        assert_eq!(next(&mut poll, &mut worker), [1]);
+        assert_eq!(next(&mut poll, &mut worker), [0; 0], "it rests, once");
+        (2..4).chain([100]).for_each(|question| worker.ask(question));
+        assert_eq!(next(&mut poll, &mut worker), [2, 3, 100]);
     }
 
     #[test]
     #[should_panic(expected = "the disk is on fire")]
     fn a_panic_there_is_a_panic_here() {
         let (mut poll, bell) = bell();
-        let mut worker: Worker<u32, ()> =
-            Worker::start("test", bell, |_: &mut VecDeque<u32>| panic!("the disk is on fire"))
-                .expect("a thread");
+        let mut worker: Worker<u32, ()> = start(bell, |_: &mut VecDeque<u32>| panic!("the disk is on fire"));
         worker.ask(1);
         next(&mut poll, &mut worker);
     }

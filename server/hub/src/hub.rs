@@ -6,9 +6,10 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use protocol::chat::event::{Event, Kind, Stored as Tick};
-use protocol::chat::id::SessionKey;
+use protocol::chat::id::{Epoch, SessionKey};
 use protocol::chat::name::{Nick, RoomName};
 use protocol::time::Millis;
+use protocol::ws::CloseCode;
 
 use crate::command;
 use crate::dense;
@@ -79,6 +80,13 @@ impl Hub {
             Input::Refused { conn, id, reason } => {
                 self.send(conn, Fault::Refused(reason).event(id.as_ref()), effects);
             }
+            Input::Unknown { conn } => {
+                if self.session(conn).is_some() {
+                    let reason = "the disk failed; come back, and send again what has no tick";
+                    effects.push(Effect::Hangup { conn, code: CloseCode::INTERNAL, reason });
+                }
+            }
+            Input::NewEpoch { epoch } => self.begin_epoch(epoch, effects),
             Input::Tick => self.tell_presence(now, effects),
         }
     }
@@ -123,6 +131,17 @@ impl Hub {
             rooms: self.rooms.len() as u32,
             behind: self.rooms.iter().map(|(_, room)| room.behind.len() as u32).sum(),
         }
+    }
+
+    fn begin_epoch(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        self.settings.epoch = epoch;
+        let slots = self.sessions.iter().zip(0..);
+        let all = slots.filter_map(|(session, slot)| {
+            let generation = session.as_ref()?.generation;
+            Some(ConnId { slot, generation })
+        });
+        let reason = "the disk has lost some of what was said; come back and see";
+        effects.extend(all.map(|conn| Effect::Hangup { conn, code: CloseCode::RESTART, reason }));
     }
 
     fn opened(

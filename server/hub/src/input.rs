@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use protocol::chat::event::{Kind, ResetReason};
-use protocol::chat::id::{RequestId, SessionKey, UserId};
+use protocol::chat::id::{Epoch, RequestId, SessionKey, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Envelope;
 
@@ -68,6 +68,18 @@ pub enum Input<'a> {
         id: Option<RequestId<'static>>,
         /// Why not.
         reason: Refusal,
+    },
+    /// Nobody knows what became of what a connection asked of the store: the disk failed. It is hung up on, so that its
+    /// client comes back, and sends again what has no tick.
+    Unknown {
+        /// Who asked.
+        conn: ConnId,
+    },
+    /// The logs are not what they were: the disk has lost some of them. Everybody is hung up on, so that all come back
+    /// and are told by a reset.
+    NewEpoch {
+        /// To which numbers belong from now on.
+        epoch: Epoch,
     },
     /// Time has passed; whatever was due is due.
     Tick,

@@ -75,6 +75,7 @@ impl Metrics {
         page.tally("entries_total", "Entries stored, by kind.", "kind", &self.entries);
         page.counter("entries_resent_total", "Entries that were stored already.", self.resent);
         page.counter("entries_refused_total", "Entries that the store refused.", self.unstored);
+        page.counter("store_failures_total", "Requests that failed with the disk.", self.unknown);
         page.family("deliveries_total", "counter", "Entries told, once for each connection, and how.");
         page.sample("deliveries_total", &[("way", &"live")], &self.told);
         page.sample("deliveries_total", &[("way", &"page")], &self.paged);

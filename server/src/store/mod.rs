@@ -2,33 +2,21 @@
 //!
 //! Letters go in, answers come out in the order of the letters, through the mailbox and never at once. So every engine
 //! takes one path: one that answers within the turn (memory) and one that waits for a disk on a thread of its own.
-//!
-//! The mailbox has a depth. It refuses nothing; whoever posts asks [`Store::allowance`] first, and a connection that
-//! has too much in a full mailbox is not read until there is room. So a disk that stalls slows those who write.
 
+mod mailbox;
 mod memory;
+mod page;
+mod sqlite;
 
 use std::collections::VecDeque;
-use std::io;
 
 use hub::effect::{Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::id::{Epoch, RequestId};
 
-use crate::clock::Clock;
-use crate::worker::{Bell, Worker};
-
+pub use mailbox::{Rhythm, Store};
 pub use memory::{Memory, Ring};
-
-/// How many bytes of letters fit in a mailbox, for each letter of its depth: a long line of talk.
-const BYTES_PER_LETTER: usize = 1024;
-
-/// When the mailbox is full, a connection that has less in it than this may still be read, a little at a time: who
-/// says a line now and then, asks something or sends a ping does not feel that others send without end.
-const SMALL_SHARE: Share = Share { letters: 16, bytes: 4096 };
-
-/// How many bytes are read at once from such a connection.
-const LITTLE: usize = 4096;
+pub use sqlite::{Epochs, Fault, Notice, Sqlite};
 
 /// An engine begins no further letter when its answers take this many bytes: a thousand that join at once do not have
 /// all their pages in memory at the same time.
@@ -59,6 +47,18 @@ pub enum Answer {
         /// Why not.
         reason: Refusal,
     },
+    /// The disk failed: the entry may be kept or not, or what was asked for could not be read. Nothing is to be said:
+    /// the connection is to be ended (1011), so that its client comes back, asks again and sends again what had no
+    /// tick.
+    Unknown {
+        /// Whose letter it was, if it came by one of our connections.
+        conn: Option<ConnId>,
+    },
+    /// No letter's answer: an entry of which nothing was known, and which is kept, as has turned out.
+    Late(Applied),
+    /// No letter's answer: the logs are not what they were, since the disk has lost some of them. Every connection is to
+    /// be ended (1012), so that all come back and are told by a reset.
+    NewEpoch(Epoch),
 }
 
 /// Keeps entries.
@@ -68,179 +68,33 @@ pub trait Engine: std::fmt::Debug + Send {
     ///
     /// A room's numbers are 1, 2, 3 … without a hole, given in the transaction. An entry whose `(user, id)` is kept
     /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
-    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration.
+    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration: an entry's
+    /// time never goes back within its room, and is 0 while no believable time is known.
+    ///
+    /// After a failure there may be answers that belong to no letter, before or after those.
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>);
 
-    /// The life of the logs to which the numbers given now belong.
+    /// The life of the logs to which the numbers given now belong. [`Answer::NewEpoch`] says when it changes.
     fn epoch(&self) -> Epoch;
 
     /// How many bytes of memory the kept entries take, about.
     fn held(&self) -> usize;
-}
 
-/// The mailbox before an engine.
-#[derive(Debug)]
-pub struct Store {
-    place: Place,
-    epoch: Epoch,
-    answers: VecDeque<Answer>,
-    /// The letters whose answers have not been taken, in their order.
-    posted: VecDeque<Posted>,
-    /// What those take.
-    waiting: Share,
-    /// How many letters the mailbox holds; `None` for any number.
-    depth: Option<usize>,
-    /// What the engine held when it last answered.
-    kept: usize,
-}
+    /// Nobody has asked for anything for a while: time to tidy up.
+    fn idle(&mut self) {}
 
-/// Where the engine works.
-#[derive(Debug)]
-enum Place {
-    /// In the loop, when the answers are taken: it never waits.
-    Here { engine: Box<dyn Engine>, letters: VecDeque<Letter> },
-    /// On a thread of its own.
-    Thread(Worker<Letter, Batch>),
-}
-
-/// What an engine on a thread has answered at one time.
-#[derive(Debug)]
-struct Batch {
-    answers: VecDeque<Answer>,
-    kept: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Posted {
-    /// When, in microseconds of the clock.
-    at: u64,
-    conn: Option<ConnId>,
-    bytes: usize,
-}
-
-/// So much of a mailbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Share {
-    letters: usize,
-    bytes: usize,
-}
-
-impl Share {
-    fn add(&mut self, posted: Posted) {
-        self.letters += 1;
-        self.bytes += posted.bytes;
-    }
-
-    fn take(&mut self, posted: Posted) {
-        self.letters -= 1;
-        self.bytes -= posted.bytes;
-    }
-
-    fn is_below(self, other: Self) -> bool {
-        self.letters < other.letters && self.bytes < other.bytes
-    }
-}
-
-impl Store {
-    /// An empty mailbox before an engine that answers at once.
-    pub fn new(engine: impl Engine + 'static) -> Self {
-        let (epoch, kept) = (engine.epoch(), engine.held());
-        Self::at(Place::Here { engine: Box::new(engine), letters: VecDeque::new() }, epoch, kept)
-    }
-
-    /// An empty mailbox before an engine that waits, on a thread of its own. The bell is rung when it has answered.
-    ///
-    /// # Errors
-    /// If the system gives no thread.
-    pub fn on_a_thread(mut engine: impl Engine + 'static, bell: Bell) -> io::Result<Self> {
-        let (epoch, kept) = (engine.epoch(), engine.held());
-        let worker = Worker::start("store", bell, move |letters: &mut VecDeque<Letter>| {
-            let mut answers = VecDeque::new();
-            engine.work(Clock::wall(), letters, &mut answers);
-            Batch { answers, kept: engine.held() }
-        })?;
-        Ok(Self::at(Place::Thread(worker), epoch, kept))
-    }
-
-    fn at(place: Place, epoch: Epoch, kept: usize) -> Self {
-        let (answers, posted) = (VecDeque::new(), VecDeque::new());
-        Self { place, epoch, answers, posted, waiting: Share::default(), depth: None, kept }
-    }
-
-    /// With room for so many letters; `None` for any number.
-    #[must_use]
-    pub fn with_depth(self, depth: Option<usize>) -> Self {
-        Self { depth, ..self }
-    }
-
-    /// Puts a letter in. `now`, in microseconds of any clock, comes back with its answer.
-    pub fn post(&mut self, now: u64, letter: Letter) {
-        let posted = Posted { at: now, conn: letter.conn(), bytes: letter.bytes() };
-        self.posted.push_back(posted);
-        self.waiting.add(posted);
-        match &mut self.place {
-            Place::Here { letters, .. } => letters.push_back(letter),
-            Place::Thread(worker) => worker.ask(letter),
-        }
-    }
-
-    /// Takes the next answer out, and when its letter was posted. `wall` is for an engine in the loop.
-    pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<(Answer, u64)> {
-        if self.answers.is_empty() {
-            match &mut self.place {
-                Place::Here { engine, letters } if !letters.is_empty() => {
-                    engine.work(wall(), letters, &mut self.answers);
-                    self.kept = engine.held();
-                }
-                Place::Here { .. } => {}
-                Place::Thread(worker) => {
-                    let batch = worker.answer()?;
-                    self.answers = batch.answers;
-                    self.kept = batch.kept;
-                }
-            }
-        }
-        let answer = self.answers.pop_front()?;
-        let posted = self.posted.pop_front()?;
-        self.waiting.take(posted);
-        Some((answer, posted.at))
-    }
-
-    /// How many bytes may be read from a connection, as far as the mailbox goes: any number while it has room; when it
-    /// is full, a little from those who have little in it; and none from the others.
-    pub fn allowance(&self, conn: ConnId) -> usize {
-        let Some(depth) = self.depth else { return usize::MAX };
-        let all = Share { letters: depth, bytes: depth.saturating_mul(BYTES_PER_LETTER) };
-        if self.waiting.is_below(all) {
-            return usize::MAX;
-        }
-        let mut share = Share::default();
-        self.posted.iter().filter(|posted| posted.conn == Some(conn)).for_each(|posted| share.add(*posted));
-        if share.is_below(SMALL_SHARE) { LITTLE } else { 0 }
-    }
-
-    /// How many letters were posted whose answers have not been taken.
-    pub fn mail(&self) -> usize {
-        self.waiting.letters
-    }
-
-    /// How many bytes of memory the kept entries take, about.
-    pub fn kept(&self) -> usize {
-        self.kept
-    }
-
-    /// How many bytes of memory letters, answers and kept entries take, about.
-    pub fn held(&self) -> usize {
-        self.kept + self.waiting.bytes
-    }
-
-    /// See [`Engine::epoch`].
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
+    /// What whoever runs the server has to be told since the last call, in whole sentences.
+    fn complaints(&mut self) -> Vec<String> {
+        Vec::new()
     }
 }
 
 impl Letter {
+    /// Whether it can wait for others, to be stored together with them.
+    fn is_patient(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+
     /// Whose it is, if it came by one of our connections.
     fn conn(&self) -> Option<ConnId> {
         match self {
@@ -260,12 +114,17 @@ impl Letter {
 }
 
 impl Answer {
+    /// Whether a letter was answered with it.
+    fn is_asked(&self) -> bool {
+        !matches!(self, Self::Late(_) | Self::NewEpoch(_))
+    }
+
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
         let text = match self {
             Self::Applied(applied) => applied.entry.text.len(),
             Self::Recalled(recalled) => recalled.entries.iter().map(|entry| entry.text.len() + 128).sum(),
-            Self::Refused { .. } => 0,
+            Self::Refused { .. } | Self::Unknown { .. } | Self::Late(_) | Self::NewEpoch(_) => 0,
         };
         size_of::<Self>() + text
     }

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use protocol::chat::id::Epoch;
-use server::store::{Answer, Engine, Letter, Memory, Ring, Store};
+use server::store::{Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
 
 use crate::support::here::{RULES, patient, run_with};
 use crate::support::peer::{PING, PONG, Peer, TEXT, frame, upgrade};
@@ -110,7 +110,7 @@ fn board(stall: &Arc<Mutex<()>>) -> SocketAddr {
     let ring = Ring { entries: 2 * LINES, bytes: usize::MAX, total: usize::MAX };
     let disk = Disk { memory: Memory::new(EPOCH, ring), stall: Arc::clone(stall) };
     run_with(patient(), RULES, EPOCH, |bell| {
-        Store::on_a_thread(disk, bell).expect("a thread").with_depth(Some(DEPTH))
+        Store::on_a_thread(disk, Rhythm::default(), bell).expect("a thread").with_depth(Some(DEPTH))
     })
 }
 
