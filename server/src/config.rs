@@ -7,10 +7,12 @@ mod flags;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use log::LevelFilter;
 use protocol::http::Proxies;
 use protocol::limits::{MAX_FRAGMENTS, MAX_HEAD, MAX_MESSAGE, MAX_PEOPLE_LISTED};
+use protocol::time::Span;
 
 use self::flags::{FLAGS, Flag};
 use crate::conn::MAX_UNSENT;
@@ -24,6 +26,10 @@ pub const PORT: u16 = 7684;
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Place>,
+    /// Where messages are kept.
+    pub keep: Keep,
+    /// How often they are written to the disk at most, so that flash is spared; ticks wait for it.
+    pub sync: Span,
     /// The numbers that can be changed; 0 lifts a limit.
     pub limits: Limits,
     /// Who is believed when it says for whom it asks.
@@ -32,6 +38,17 @@ pub struct Config {
     pub allow_origin: Vec<String>,
     /// What is logged.
     pub log: LevelFilter,
+}
+
+/// Where messages are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// In memory, until the server stops.
+    Memory,
+    /// In this folder.
+    Folder(PathBuf),
+    /// Nothing was said about it, and nothing says where people's data is usually kept.
+    Nowhere,
 }
 
 /// The numbers that can be changed.
@@ -122,6 +139,9 @@ impl Default for Config {
         Self {
             // Nobody else can reach it until somebody decides so.
             listen: vec![Place::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)))],
+            keep: Keep::Nowhere,
+            // One fsync for all that waits, as often as something waits.
+            sync: Span(0),
             limits: Limits::default(),
             proxies: Proxies::default(),
             allow_origin: Vec::new(),
@@ -163,7 +183,13 @@ pub fn parse(
         (flag.set)(&mut config, &value).map_err(|fault| hint(&format!("--{name}: {fault}"), program))?;
         given.push(flag.name);
     }
-    for flag in FLAGS.iter().filter(|flag| !given.contains(&flag.name)) {
+    if KEEPING.iter().all(|name| given.contains(name)) {
+        return Err(hint("--memory keeps nothing on a disk, so --data has no place beside it", program));
+    }
+    let is_given = |name: &str| {
+        given.contains(&name) || KEEPING.contains(&name) && KEEPING.iter().any(|other| given.contains(other))
+    };
+    for flag in FLAGS.iter().filter(|flag| !is_given(flag.name)) {
         let variable = variable(flag);
         let Some(value) = environment(&variable) else { continue };
         let mut set = |value: &str| (flag.set)(&mut config, value);
@@ -176,7 +202,27 @@ pub fn parse(
     if config.listen.is_empty() {
         config.listen = Config::default().listen;
     }
+    if config.keep == Keep::Nowhere {
+        let folder = usual_folder(environment).ok_or_else(|| {
+            hint("nothing says where your data is kept, so name a folder with --data, or keep none with --memory", program)
+        })?;
+        config.keep = Keep::Folder(folder);
+    }
     Ok(Wish::Run(config))
+}
+
+/// Options that say the same thing: what the command line says of one, the environment does not say of the other.
+const KEEPING: [&str; 2] = ["data", "memory"];
+
+/// systemd names the folder of a service (systemd.exec(5)); otherwise it is where a person's programs keep their data
+/// (the XDG base directory specification).
+fn usual_folder(environment: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let variable = |name| environment(name).filter(|value| value.starts_with('/')).map(PathBuf::from);
+    if let Some(folders) = environment("STATE_DIRECTORY").filter(|folders| folders.starts_with('/')) {
+        return folders.split(':').next().map(PathBuf::from);
+    }
+    let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")))?;
+    Some(data.join("snug"))
 }
 
 fn hint(fault: &str, program: &str) -> String {
@@ -228,96 +274,4 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(line: &str, environment: &[(&str, &str)]) -> Result<Wish, String> {
-        let environment = |name: &str| {
-            environment.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
-        };
-        parse(line.split_whitespace().map(OsString::from), environment, "server")
-    }
-
-    fn config(line: &str, environment: &[(&str, &str)]) -> Config {
-        match run(line, environment) {
-            Ok(Wish::Run(config)) => config,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn without_flags_only_this_machine_can_reach_it() {
-        assert_eq!(config("", &[]), Config::default());
-        assert!(
-            Config::default()
-                .listen
-                .iter()
-                .all(|place| matches!(place, Place::Tcp(at) if at.ip().is_loopback()))
-        );
-    }
-
-    #[test]
-    fn flags_and_environment() {
-        let both = config(
-            "--listen 127.0.0.1:1 --listen=[::1]:2 --listen unix:/run/snug.sock --memory --max-rate 0",
-            &[("SNUG_MAX_RATE", "7"), ("SNUG_LOG", "trace"), ("SNUG_ALLOW_ORIGIN", "http://a http://b")],
-        );
-        let places: Vec<String> = both.listen.iter().map(ToString::to_string).collect();
-        assert_eq!(places, ["127.0.0.1:1", "[::1]:2", "unix:/run/snug.sock"]);
-        assert_eq!(both.limits.rate, 0, "the command line wins");
-        assert_eq!(both.log, LevelFilter::Trace);
-        assert_eq!(both.allow_origin, ["http://a", "http://b"]);
-        let proxies = config("--trust-proxy 10.0.0.0/8 --trust-proxy unix", &[]).proxies;
-        assert_eq!(proxies, config("", &[("SNUG_TRUST_PROXY", "10.0.0.0/8 unix")]).proxies);
-        assert_eq!(proxies.0.len(), 2);
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        let said = |line: &str| run(line, &[]).expect_err("it is wrong");
-        assert_eq!(said("--lsten x"), "there is no option --lsten; see server --help");
-        assert_eq!(
-            said("--listen board"),
-            "--listen: 'board' is not ADDR:PORT, such as 0.0.0.0:7684, nor unix:PATH; see server --help"
-        );
-        assert_eq!(
-            said("--max-rate lots"),
-            "--max-rate: 'lots' is not a whole number from 0 to 4294967295; see server --help"
-        );
-        assert_eq!(
-            said("--log loud"),
-            "--log: 'loud' is none of off, error, warn, info, debug, trace; see server --help"
-        );
-        assert_eq!(
-            said("--trust-proxy 10.0.0.0/33"),
-            "--trust-proxy: '10.0.0.0/33': that is no ADDRESS[/BITS], such as 10.0.0.2, 10.0.0.0/8 or fd00::/8, nor unix; \
-             see server --help"
-        );
-        assert_eq!(said("lobby"), "unexpected argument \"lobby\"; see server --help");
-        assert_eq!(
-            run("", &[("SNUG_MAX_RATE", "x")]).expect_err("it is wrong"),
-            "SNUG_MAX_RATE: 'x' is not a whole number from 0 to 4294967295; see server --help"
-        );
-    }
-
-    #[test]
-    fn help_names_every_flag() {
-        let Ok(Wish::Tell(help)) = run("--help", &[]) else { panic!("no help") };
-        for flag in FLAGS {
-            assert!(help.contains(&format!("--{}", flag.name)), "{}", flag.name);
-        }
-        assert!(help.lines().all(|line| line.len() <= 120));
-    }
-
-    #[test]
-    fn the_defaults_are_those_that_help_names() {
-        for flag in FLAGS {
-            let is_number = ["N", "BYTES", "SECONDS", "MIB"].contains(&flag.value);
-            assert!(!is_number || flag.help.contains("; 0 lifts the limit]") || flag.help.contains("; 0: "));
-            let Some((_, default)) = flag.help.split_once("[default: ") else { continue };
-            let end = default.find([';', ',', ']']).expect("the bracket is closed");
-            let line = format!("--{} {}", flag.name, &default[..end]);
-            assert_eq!(config(&line, &[]), Config::default(), "{line}");
-        }
-    }
-}
+mod tests;

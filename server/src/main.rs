@@ -1,8 +1,11 @@
 //! The Snug server: reads the command line, builds the parts, runs the loop.
 
+use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use hub::Hub;
 use protocol::chat::event::Durability;
@@ -11,17 +14,25 @@ use protocol::time::Span;
 use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::config::{self, Config, Limits, PORT, Wish};
+use server::clock::Clock;
+use server::config::{self, Config, Keep, Limits, PORT, Wish};
 use server::conn::deadlines::Patience;
 use server::conn::{Manners, Pace};
 use server::listeners::Place;
 use server::logging;
 use server::reactor::{Reactor, Settings};
 use server::server::Server;
-use server::store::{Memory, Ring, Store};
+use server::store::{Engine as _, Memory, Rhythm, Ring, Sqlite, Store};
+use server::worker::Bell;
 
 /// Wrong usage, or it cannot start.
 const CANNOT_START: u8 = 2;
+
+const NO_RANDOM: &str = "the system gives no random numbers";
+
+/// When nobody has said anything for so long, the database is tidied up, so that the next start has nothing to do. More
+/// often would cost flash.
+const REST: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
@@ -46,12 +57,32 @@ fn run(config: Config, program: &str) -> ExitCode {
     logging::start(config.log);
     allow_many_files();
     let settings = settings(&config);
-    let (Ok(epoch), Ok(seed)) = (random::<8>(), random::<8>()) else {
-        return cannot_start(program, "the system gives no random numbers");
+    let places = config.listen.clone();
+    let kept = match &config.keep {
+        Keep::Folder(folder) => folder.display().to_string(),
+        Keep::Memory | Keep::Nowhere => "memory until it stops".to_owned(),
     };
-    let epoch = Epoch(epoch);
+    let mut reactor = match Reactor::bind(&places, settings, |bell| desk(config, bell)) {
+        Ok(reactor) => reactor,
+        Err(fault) => return cannot_start(program, &fault),
+    };
+    let by_cargo = std::env::var_os("CARGO").is_some();
+    print(&welcome(&kept, &reactor.places().collect::<Vec<_>>(), by_cargo));
+    match reactor.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("cannot go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The chat and its store.
+fn desk(config: Config, bell: Bell) -> Result<Server, String> {
+    let (store, durability) = store(&config, bell)?;
+    let seed = random::<8>().ok_or(NO_RANDOM)?;
     let version = concat!("snug ", env!("CARGO_PKG_VERSION"));
-    let mut hub = hub::limits::Settings::new(epoch, Durability::Memory, version, u64::from_ne_bytes(seed));
+    let mut hub = hub::limits::Settings::new(store.epoch(), durability, version, u64::from_ne_bytes(seed));
     hub.rooms_per_connection = unlimited(config.limits.rooms);
     hub.connections_per_person = config.limits.connections_per_person;
     hub.rooms = config.limits.rooms_in_all;
@@ -61,20 +92,24 @@ fn run(config: Config, program: &str) -> ExitCode {
     hub.message = unlimited(config.limits.message);
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let origins = Origins { allowed: config.allow_origin, names: vec![name] };
-    let store = Store::new(Memory::new(epoch, Ring::default())).with_depth(depth(&config.limits));
-    let desk = Server::new(Hub::new(hub), store, secret, origins);
-    let mut reactor = match Reactor::bind(&config.listen, settings, |_| Ok(desk)) {
-        Ok(reactor) => reactor,
-        Err(fault) => return cannot_start(program, &fault),
+    Ok(Server::new(Hub::new(hub), store.with_depth(depth(&config.limits)), secret, origins))
+}
+
+fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
+    let Keep::Folder(folder) = &config.keep else {
+        let epoch = Epoch(random().ok_or(NO_RANDOM)?);
+        return Ok((Store::new(Memory::new(epoch, Ring::default())), Durability::Memory));
     };
-    print(&welcome(&reactor.places().collect::<Vec<_>>(), std::env::var_os("CARGO").is_some()));
-    match reactor.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("cannot go on: {error}");
-            ExitCode::FAILURE
-        }
+    // The usual folder may be the first of its kind. If it cannot be made, to open it says why.
+    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(above);
     }
+    let engine = Sqlite::open(folder, Clock::wall(), Box::new(|| random().map(Epoch)));
+    let mut engine = engine.map_err(|fault| fault.to_string())?;
+    engine.complaints().iter().for_each(|complaint| log::error!("{complaint}"));
+    let window = Duration::from_millis(config.sync.0);
+    let store = Store::on_a_thread(engine, Rhythm { window, rest: Some(REST) }, bell);
+    Ok((store.map_err(|error| format!("cannot start a thread for the disk: {error}"))?, Durability::Disk))
 }
 
 fn depth(limits: &Limits) -> Option<usize> {
@@ -116,15 +151,14 @@ fn seconds(limit: u32) -> Span {
     if limit == 0 { Span(u64::MAX) } else { Span::secs(limit.into()) }
 }
 
-/// What somebody who has just started it wants to know. `by_cargo`: it was started by `cargo run`, so what it tells to
+/// What somebody who has just started it wants to know. `kept`: where messages are. `by_cargo`: it was started by `cargo run`, so what it tells to
 /// type begins likewise.
-fn welcome(places: &[Place], by_cargo: bool) -> String {
+fn welcome(kept: &str, places: &[Place], by_cargo: bool) -> String {
     let (server, client) = match by_cargo {
         true => ("cargo run --bin server --", "cargo run --bin client"),
         false => ("server", "client"),
     };
-    let mut text =
-        format!("Snug {}: messages are kept in memory until it stops.\n", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("Snug {}: messages are kept in {kept}.\n", env!("CARGO_PKG_VERSION"));
     let (mut reachable, mut socket) = (Vec::new(), None);
     for place in places {
         text.push_str(&format!("Listening at {place}\n"));
@@ -183,10 +217,10 @@ fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// A new person's secret. The system gave random numbers at the start, so it has them; without, nobody may be let in.
@@ -211,7 +245,7 @@ mod tests {
 
     #[test]
     fn on_loopback_it_says_how_to_open_up() {
-        let text = welcome(&[Place::Tcp("127.0.0.1:7684".parse().unwrap())], true);
+        let text = welcome("memory until it stops", &[Place::Tcp("127.0.0.1:7684".parse().unwrap())], true);
         assert_eq!(
             text,
             "Snug 0.1.0: messages are kept in memory until it stops.\n\
@@ -228,7 +262,7 @@ mod tests {
 
     #[test]
     fn on_a_socket_it_says_how_to_join() {
-        let text = welcome(&[Place::Unix("/run/snug.sock".into())], false);
+        let text = welcome("memory until it stops", &[Place::Unix("/run/snug.sock".into())], false);
         assert_eq!(
             text,
             "Snug 0.1.0: messages are kept in memory until it stops.\n\
@@ -245,7 +279,7 @@ mod tests {
 
     #[test]
     fn on_the_network_it_says_who_can_read() {
-        let text = welcome(&[Place::Tcp("192.0.2.7:7000".parse().unwrap())], false);
+        let text = welcome("memory until it stops", &[Place::Tcp("192.0.2.7:7000".parse().unwrap())], false);
         assert_eq!(
             text,
             "Snug 0.1.0: messages are kept in memory until it stops.\n\

@@ -55,7 +55,10 @@ const SCRATCH: usize = 64 * 1024;
 /// How many events the kernel tells at once. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 1024;
 
-/// From SIGTERM to the end, at most.
+/// From SIGTERM to the farewell, at most: so long a disk is waited for that has stalled.
+const SETTLE_WITHIN: Span = Span::secs(10);
+
+/// From the farewell to the end, at most.
 const STOP_WITHIN: Span = Span(1500);
 
 /// What the loop as a whole is held to.
@@ -103,7 +106,9 @@ pub struct Reactor<D> {
     drained: Vec<ConnId>,
     /// The desk has mail left.
     mail_left: bool,
-    /// When to give up waiting for the last connections to close.
+    /// It is told to stop, and reads no more, but what was asked of the desk is not all done.
+    settling: bool,
+    /// When to give up waiting: for the desk while it is settling, then for the last connections to close.
     stop_at: Option<Millis>,
     desk: D,
 }
@@ -154,6 +159,7 @@ impl<D: Desk> Reactor<D> {
             findings: Vec::new(),
             drained: Vec::new(),
             mail_left: false,
+            settling: false,
             stop_at: None,
             desk,
         }
@@ -207,6 +213,7 @@ impl<D: Desk> Reactor<D> {
         }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
         self.go_on_reading(now);
+        self.take_leave(now);
 
         self.expire(now);
         self.desk.fan_out(&mut self.outbox);
@@ -329,19 +336,30 @@ impl<D: Desk> Reactor<D> {
         if self.stop_at.is_some() {
             return;
         }
-        let advice = Spread::over(self.table.len());
-        info!(
-            "stopping: {} connections are told to come back within {} s",
-            self.table.len(),
-            advice.span().0 / 1000
-        );
-        self.stop_at = Some(now.plus(STOP_WITHIN));
+        info!("stopping");
         self.listeners.close();
+        self.settling = true;
+        self.stop_at = Some(now.plus(SETTLE_WITHIN));
+    }
+
+    /// When all that was asked for is done and has been told, everybody is told to come back later.
+    fn take_leave(&mut self, now: Millis) {
+        let is_late = self.stop_at.is_some_and(|at| at <= now);
+        if !self.settling || !(is_late || self.desk.is_settled()) {
+            return;
+        }
+        self.settling = false;
+        let advice = Spread::over(self.table.len());
+        info!("{} connections are told to come back within {} s", self.table.len(), advice.span().0 / 1000);
+        self.stop_at = Some(now.plus(STOP_WITHIN));
         for slot in self.table.slots() {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
                 Some(Waits::ForHead) => self.lost(now, slot),
                 _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
+            }
+            if let Some((id, _)) = self.table.conn(slot) {
+                self.list(id);
             }
         }
     }

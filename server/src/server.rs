@@ -302,6 +302,10 @@ impl Desk for Server {
         self.store.mail() > 0
     }
 
+    fn is_settled(&self) -> bool {
+        self.store.mail() == 0
+    }
+
     fn expire(&mut self, now: Millis, outbox: &mut Outbox) {
         if self.hub.next_deadline().is_some_and(|due| due <= now) {
             self.tell_hub(now, Input::Tick, outbox);

@@ -2,8 +2,9 @@
 //! sets; must not know where the words come from.
 
 use protocol::http::NetworkFault;
+use protocol::time::Span;
 
-use super::{Config, PORT};
+use super::{Config, Keep, PORT};
 use crate::listeners::Place;
 
 pub(super) struct Flag {
@@ -37,7 +38,35 @@ pub(super) const FLAGS: &[Flag] = &[
             Ok(())
         },
     ),
-    setting("memory", "", "keep messages in memory only, as this version always does", |_, _| Ok(())),
+    setting(
+        "data",
+        "DIR",
+        "where to keep messages; the folder is made if need be [default: $STATE_DIRECTORY as systemd sets it, else \
+         $XDG_DATA_HOME/snug, else ~/.local/share/snug]",
+        |config, value| {
+            config.keep = Keep::Folder(value.into());
+            Ok(())
+        },
+    ),
+    setting(
+        "memory",
+        "",
+        "keep messages in memory only: they are gone when the server stops",
+        |config, _| {
+            config.keep = Keep::Memory;
+            Ok(())
+        },
+    ),
+    setting(
+        "sync",
+        "always|WINDOW",
+        "how often to write to the disk at most, such as 200ms, up to 1s; spares flash, and a tick still means stored, \
+         only later [default: always, which is as often as something waits]",
+        |config, value| {
+            config.sync = window(value)?;
+            Ok(())
+        },
+    ),
     setting(
         "max-rate",
         "N",
@@ -196,4 +225,21 @@ fn resolve(value: &str) -> Result<Vec<Place>, String> {
 fn number(value: &str, field: &mut u32) -> Result<(), String> {
     *field = value.parse().map_err(|_| format!("'{value}' is not a whole number from 0 to {}", u32::MAX))?;
     Ok(())
+}
+
+fn window(value: &str) -> Result<Span, String> {
+    let time = || {
+        let (number, unit) = match value.strip_suffix("ms") {
+            Some(number) => (number, 1),
+            None => (value.strip_suffix('s')?, 1000),
+        };
+        let number: u64 = number.parse().ok()?;
+        number.checked_mul(unit).filter(|time| *time <= 1000)
+    };
+    match value {
+        "always" => Ok(Span(0)),
+        _ => time()
+            .map(Span)
+            .ok_or_else(|| format!("'{value}' is neither always nor a time up to 1s, such as 200ms")),
+    }
 }

@@ -36,6 +36,11 @@ pub trait Desk {
     /// Takes in what workers have answered. True if some is left for the next turn.
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool;
 
+    /// Whether everything that was asked of it is done, and has been told.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
     /// Does what is due.
     fn expire(&mut self, now: Millis, outbox: &mut Outbox);
 

@@ -25,7 +25,7 @@ impl<D: Desk> Reactor<D> {
     pub(super) fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
         let manners = self.settings.manners;
         let Some((id, conn, addresses)) = self.table.conn_and_addresses(slot) else { return };
-        if conn.is_dead() || conn.is_paused() {
+        if conn.is_dead() || conn.is_paused() || self.settling {
             return;
         }
         if let Some(wait) = conn.must_wait(now, &manners) {
@@ -110,7 +110,7 @@ impl<D: Desk> Reactor<D> {
     }
 
     /// Reads it in the next turn, once, however often it is asked for.
-    fn list(&mut self, id: ConnId) {
+    pub(super) fn list(&mut self, id: ConnId) {
         if self.table.conn(id.slot).is_some_and(|(now_there, conn)| now_there == id && conn.list()) {
             self.again.push(id);
         }

@@ -63,6 +63,9 @@ impl Server {
     }
 
     fn run(command: &mut Command) -> Self {
+        if !command.get_args().any(|argument| argument == "--data") {
+            command.arg("--memory");
+        }
         // A pipe that nobody reads would make the server wait, so its log goes to a file.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
