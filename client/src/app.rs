@@ -115,7 +115,7 @@ struct App {
     clock: Clock,
     server: Address,
     link: Option<Link>,
-    /// The link has more to read than one turn may take.
+    /// The link has, or may have, more to read than could be taken.
     more: bool,
     model: Model,
     face: Face,
@@ -162,7 +162,7 @@ impl App {
             }
             for event in &events {
                 if event.token() == FACE {
-                    self.face.ready(event.is_error());
+                    self.face.ready(event.is_error() || event.is_write_closed());
                 }
             }
         }
@@ -221,7 +221,12 @@ impl App {
     fn drive_link(&mut self) {
         self.more = false;
         let mut heard = Vec::new();
-        while !self.more && !self.face.is_choked() {
+        while !self.more {
+            // Its edge may be used up: once there is room again it has to be looked at, whatever the poller says.
+            self.more = self.face.is_choked();
+            if self.more {
+                return;
+            }
             let Some(link) = &mut self.link else { return };
             self.more = link.drive(self.clock.now(), &mut heard);
             if heard.is_empty() {
@@ -346,7 +351,7 @@ fn signals_for(wanted: Wanted) -> Vec<i32> {
 fn loss(fault: &Fault) -> Loss {
     let again = match fault.retry() {
         Retry::Soon => Again::Soon,
-        Retry::Spread => Again::Spread,
+        Retry::Spread(over) => Again::Spread(over),
         Retry::Never => Again::Never,
     };
     Loss { why: fault.to_string(), again }

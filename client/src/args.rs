@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use protocol::chat::name::{Nick, RoomName};
 use protocol::time::Span;
 
-use crate::link::address::{Address, PORT};
+use crate::link::address::{Address, PORT, Place};
 
 /// The room of a person who names none. Lines of a program go nowhere without a name.
 pub const ROOM: &str = "lobby";
@@ -46,7 +46,10 @@ impl Default for Config {
         Self {
             rooms: Vec::new(),
             // Both addresses of this machine are tried.
-            server: Address { host: "localhost".into(), port: PORT, path: "/ws".into() },
+            server: Address {
+                place: Place::Tcp { host: "localhost".into(), port: PORT },
+                path: "/ws".into(),
+            },
             nick: None,
             plain: false,
             json: false,
@@ -68,9 +71,9 @@ struct Flag {
 const FLAGS: &[Flag] = &[
     Flag {
         name: "server",
-        value: "HOST[:PORT]",
-        help: "the server; also ws://HOST[:PORT][/PATH], where the port is 80 if it is not given \
-               [default: this machine, port 7684]",
+        value: "HOST[:PORT]|unix:PATH",
+        help: "the server, or the socket where it listens on this machine; also ws://HOST[:PORT][/PATH], where the \
+               port is 80 if it is not given [default: this machine, port 7684]",
         set: |config, value| {
             config.server = Address::parse(value).map_err(|fault| fault.to_string())?;
             Ok(())
@@ -110,7 +113,7 @@ const FLAGS: &[Flag] = &[
         name: "timeout",
         value: "SECONDS",
         help: "how long to try, when lines are piped in: for a connection, and for each confirmation; 0 tries for \
-               ever [default: 10]",
+               ever, and so does --follow once it has been in the room [default: 10]",
         set: |config, value| {
             let value = value.strip_suffix('s').unwrap_or(value);
             let seconds: f64 = value.parse().map_err(|_| not_seconds(value))?;
@@ -307,10 +310,8 @@ mod tests {
                 Some("--server: this version cannot do wss:// yet; use ws:// or HOST:PORT; see snug --help"),
             ),
             (
-                "--server unix:/x",
-                Some(
-                    "--server: this version cannot do unix: sockets yet; use ws:// or HOST:PORT; see snug --help",
-                ),
+                "--server unix:",
+                Some("--server: the path of a socket has 1 to 107 bytes; give unix:PATH; see snug --help"),
             ),
             ("--timeout soon", Some("--timeout: \"soon\" is not a number of seconds; see snug --help")),
             ("--timeout -1", Some("--timeout: \"-1\" is not a number of seconds; see snug --help")),

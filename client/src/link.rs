@@ -1,4 +1,4 @@
-//! One connection to a server: name, TCP, handshake, messages, end. The only file that knows tungstenite; it must not
+//! One connection to a server: name, socket, handshake, messages, end. The only file that knows tungstenite; it must not
 //! know what the messages say, when to try again, or what is on the screen.
 //!
 //! Everything is non-blocking. [`Link::drive`] does whatever can be done now and may be called at any time; all that
@@ -14,13 +14,12 @@
 pub mod address;
 mod dial;
 pub mod fault;
+mod stream;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use protocol::time::{Millis, Span};
 use tungstenite::error::ProtocolError;
@@ -34,6 +33,7 @@ use tungstenite::{Error, Message, WebSocket};
 use self::address::Address;
 use self::dial::{Dial, Dialled};
 use self::fault::Fault;
+use self::stream::{Stream, Target};
 
 /// How long the handshake may take.
 const HANDSHAKE: Span = Span::secs(5);
@@ -92,10 +92,10 @@ pub struct Link {
 #[derive(Debug)]
 enum State {
     Dialling(Box<Dial>),
-    Shaking(Box<MidHandshake<ClientHandshake<TcpStream>>>),
-    Open(Box<WebSocket<TcpStream>>),
+    Shaking(Box<MidHandshake<ClientHandshake<Stream>>>),
+    Open(Box<WebSocket<Stream>>),
     /// We have said goodbye and wait for the server to end the connection.
-    Closing(Box<WebSocket<TcpStream>>),
+    Closing(Box<WebSocket<Stream>>),
     /// It is over; nobody has been told yet if there is an ending.
     Over,
 }
@@ -208,7 +208,7 @@ impl Link {
 
     fn dialling(&mut self, now: Millis, mut dial: Box<Dial>) -> (State, Verdict) {
         match dial.drive(now) {
-            Dialled::Connected(stream, to) => self.greet(now, stream, to),
+            Dialled::Connected(stream, to) => self.greet(now, stream, &to),
             Dialled::Failed(fault) => (State::Over, Verdict::Lost(fault)),
             Dialled::Wait => {
                 self.deadline = Some(dial.deadline());
@@ -217,9 +217,8 @@ impl Link {
         }
     }
 
-    fn greet(&mut self, now: Millis, stream: TcpStream, to: SocketAddr) -> (State, Verdict) {
-        // Lines are small and people wait for them: no waiting for more to send.
-        let _ = stream.set_nodelay(true);
+    fn greet(&mut self, now: Millis, stream: Stream, to: &Target) -> (State, Verdict) {
+        stream.do_not_delay();
         self.deadline = Some(now.plus(HANDSHAKE));
         let started = self.request(to).and_then(|request| {
             let config = WebSocketConfig::default()
@@ -236,10 +235,8 @@ impl Link {
         }
     }
 
-    fn request(&self, to: SocketAddr) -> Result<http::Request<()>, Error> {
-        // A name with letters beyond ASCII, or an address with a zone, has no place in a header.
-        let named = self.address.host.is_ascii() && !self.address.host.contains('%');
-        let host = if named { self.address.to_string() } else { to.to_string() };
+    fn request(&self, to: &Target) -> Result<http::Request<()>, Error> {
+        let host = self.address.host_header().unwrap_or_else(|| to.to_string());
         let mut request = http::Request::builder()
             .uri(format!("ws://{host}{}", self.address.path))
             .header("Host", host)
@@ -256,7 +253,7 @@ impl Link {
     fn shaking(
         &mut self,
         now: Millis,
-        handshake: MidHandshake<ClientHandshake<TcpStream>>,
+        handshake: MidHandshake<ClientHandshake<Stream>>,
         heard: &mut Vec<Heard>,
     ) -> (State, Verdict) {
         match handshake.handshake() {
@@ -289,7 +286,7 @@ impl Link {
     fn talking(
         &mut self,
         now: Millis,
-        mut socket: Box<WebSocket<TcpStream>>,
+        mut socket: Box<WebSocket<Stream>>,
         heard: &mut Vec<Heard>,
     ) -> (State, Verdict) {
         pump(&mut socket, &mut self.queue);
@@ -325,7 +322,7 @@ impl Link {
     }
 
     /// What the other end still says after a close counts for nothing but its own close.
-    fn closing(&mut self, mut socket: Box<WebSocket<TcpStream>>) -> (State, Verdict) {
+    fn closing(&mut self, mut socket: Box<WebSocket<Stream>>) -> (State, Verdict) {
         let _ = socket.flush();
         for _ in 0..self.options.reads {
             match socket.read() {
@@ -352,7 +349,7 @@ enum Verdict {
 }
 
 /// Hands over what tungstenite takes, and writes what the kernel takes.
-fn pump(socket: &mut WebSocket<TcpStream>, queue: &mut VecDeque<Message>) {
+fn pump(socket: &mut WebSocket<Stream>, queue: &mut VecDeque<Message>) {
     while let Some(message) = queue.pop_front() {
         match socket.write(message) {
             Ok(()) => {}

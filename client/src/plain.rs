@@ -16,7 +16,7 @@ use crate::ui::complete::{Names, Round};
 use crate::ui::editor::{Edit, Editor};
 use crate::ui::history::History;
 use crate::ui::row::Row;
-use crate::ui::{harmless, words};
+use crate::ui::{harmless, words, wrap};
 
 /// How long a tick may take before the prompt says that something waits. Shorter would flicker at each line.
 const PATIENCE: Span = Span::secs(1);
@@ -294,7 +294,8 @@ impl Plain {
         if faint {
             self.output.push_str("\x1b[2m");
         }
-        self.output.push_str(&harmless::line(line));
+        let rows = wrap::rows(&harmless::line(line), self.row.columns());
+        self.output.push_str(&rows.join("\r\n"));
         if faint {
             self.output.push_str("\x1b[0m");
         }

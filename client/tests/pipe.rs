@@ -2,14 +2,21 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::process::{Child, Stdio};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::thread;
+use std::time::Duration;
+
+use protocol::chat::wire;
+use protocol::ws::encode::{self, Opcode};
 
 use rustix::process::{Pid, Signal};
 use support::board::Board;
+use support::running::Running;
 use support::{Run, client, pipe, wait_until};
+use tungstenite::{Message, WebSocket};
 
 fn run(code: i32, out: &str, err: &str) -> Run {
     Run { code: Some(code), out: out.into(), err: err.into() }
@@ -22,50 +29,6 @@ fn first_word(done: Run) -> (Option<i32>, String) {
     let (first, second) = done.err.split_once('\n').unwrap_or_default();
     assert!(done.out.is_empty() && rest.contains(&second.trim_end()), "{done:?}");
     (done.code, first.into())
-}
-
-/// A client that goes on until the test is over.
-struct Running(Child);
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = client();
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the client starts"))
-    }
-
-    fn lines(&mut self, count: usize) -> Vec<String> {
-        let out = self.0.stdout.as_mut().expect("a pipe");
-        // Byte by byte: what comes after these lines is for the next call.
-        let mut bytes = BufReader::with_capacity(1, out);
-        (0..count)
-            .map(|_| {
-                let mut line = String::new();
-                bytes.read_line(&mut line).expect("a line");
-                line.trim_end().to_owned()
-            })
-            .collect()
-    }
-
-    fn end(&mut self) -> (Option<i32>, String) {
-        let mut status = None;
-        wait_until("the client ends", || {
-            status = self.0.try_wait().expect("our child");
-            status.is_some()
-        });
-        let mut err = String::new();
-        if let Some(stderr) = &mut self.0.stderr {
-            stderr.read_to_string(&mut err).expect("text");
-        }
-        (status.and_then(|status| status.code()), err)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -87,7 +50,7 @@ fn a_file_is_read_as_well() {
     let path = std::env::temp_dir().join(format!("snug-client-test-{}", std::process::id()));
     let lines: String = (0..500).map(|number| format!("line {number}\n")).collect();
     std::fs::write(&path, &lines).expect("a file");
-    let file = std::fs::File::open(&path).expect("the file");
+    let file = File::open(&path).expect("the file");
     let output =
         client().args(["ops", "--server", &board.address()]).stdin(file).output().expect("the client runs");
     std::fs::remove_file(&path).expect("the file");
@@ -260,6 +223,101 @@ fn whoever_stops_reading_has_read_enough() {
     assert_eq!(client.lines(1), ["<amy> one"]);
     drop(client.0.stdout.take());
     assert_eq!(client.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn nor_does_it_go_on_when_nothing_more_is_said() {
+    let board = Board::start();
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "log", "--json"]);
+    client.lines(2);
+    // Its input goes on, and nobody says anything: only the poller can tell.
+    drop(client.0.stdout.take());
+    assert_eq!(client.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn an_output_that_is_full_is_an_error() {
+    let board = Board::start();
+    let said = "client: cannot write the output: No space left on device (os error 28)\n";
+    for mode in ["--json", "--follow"] {
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+        let mut command = client();
+        command.args(["ops", "--server", &board.address(), "--nick", "log", mode]).stdout(full);
+        let mut child =
+            Running(command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"));
+        if mode == "--follow" {
+            // Nothing is written until somebody says something.
+            board.wait_for("log", "ops");
+            board.say("ops", "amy", "for the record");
+        }
+        assert_eq!(child.end(), (Some(1), said.into()), "{mode}");
+    }
+}
+
+#[test]
+fn who_follows_does_not_give_up() {
+    let board = Board::start();
+    let arguments = ["ops", "--server", &board.address(), "--nick", "log", "--follow", "--timeout", "0.2"];
+    let mut client = Running::start(&arguments);
+    board.wait_for("log", "ops");
+    board.die();
+    // Longer than it has for the first connection.
+    thread::sleep(Duration::from_millis(600));
+    board.come_back();
+    board.wait_for("log", "ops");
+    board.say("ops", "amy", "still there?");
+    assert_eq!(client.lines(1), ["<amy> still there?"]);
+}
+
+/// The output's reader stops, so the client stops to read what the server says; when there is room again it has to
+/// look at once, since the poller told of those bytes long ago.
+#[test]
+fn what_the_server_said_is_not_forgotten_while_the_output_is_full() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let mut client = Running::start(&["ops", "--server", &address, "--json", "--follow", "--timeout", "0"]);
+    let (stream, _) = listener.accept().expect("it comes");
+    let mut socket = support::accept(stream.try_clone().expect("a copy")).expect("a handshake");
+    greet(&mut socket);
+
+    // More than all buffers hold; behind each message a ping tells how far the client has read.
+    let mut portion = Vec::new();
+    let event = format!(r#"{{"type":"tomorrow","x":"{}"}}"#, "x".repeat(15_000));
+    encode::frame(Opcode::Text, event.as_bytes(), &mut portion);
+    encode::frame(Opcode::Ping, &[], &mut portion);
+    let mut to_client = stream.try_clone().expect("a copy");
+    thread::spawn(move || while to_client.write_all(&portion).is_ok() {});
+    let mut pongs = 0;
+    stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    while count_pong(&mut socket, &mut pongs) {}
+    // The reader goes on, but not so far that all the client has taken in could be in the pipe.
+    let taken_in = pongs;
+    client.lines(taken_in - 10);
+    wait_until("the client reads on", || {
+        count_pong(&mut socket, &mut pongs);
+        pongs > taken_in
+    });
+}
+
+/// The server's welcome.
+fn greet(socket: &mut WebSocket<TcpStream>) {
+    let Message::Text(text) = socket.read().expect("a greeting") else { panic!("no text") };
+    let id = wire::read_request(&text).expect("a greeting").id.expect("an id");
+    let key = "07".repeat(16);
+    let welcome = format!(
+        r#"{{"type":"welcome","id":"{id}","nick":"log","user":"b0b","session":"{key}","epoch":"0000000000000001","version":"snug","features":[],"durability":"memory","limits":{{"text":100,"message":200,"rooms":9}}}}"#
+    );
+    socket.send(Message::text(welcome)).expect("it reads");
+}
+
+/// Whether a pong came before it was silent for a while.
+fn count_pong(socket: &mut WebSocket<TcpStream>, pongs: &mut usize) -> bool {
+    match socket.read() {
+        Ok(message) => *pongs += usize::from(message.is_pong()),
+        Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return false,
+        Err(error) => panic!("the client is gone: {error}"),
+    }
+    true
 }
 
 #[test]

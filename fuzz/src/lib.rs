@@ -6,6 +6,7 @@
 pub mod chance;
 pub mod chat;
 pub mod decoder;
+pub mod desk;
 pub mod head;
 pub mod hub;
 pub mod versus_tungstenite;
@@ -18,6 +19,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("chat_json", chat::check_json),
     ("chat_plain", chat::check_plain),
     ("decoder", decoder::check),
+    ("desk", desk::check),
     ("head", head::check),
     ("hub", hub::check),
     ("versus_tungstenite", versus_tungstenite::check),

@@ -15,6 +15,8 @@
 pub mod clock;
 pub mod config;
 pub mod conn;
+#[cfg(any(test, feature = "scripted"))]
+pub mod fake;
 mod fan_out;
 pub mod listeners;
 pub mod logging;
@@ -23,6 +25,8 @@ pub mod reactor;
 pub mod server;
 pub mod signal;
 mod source;
+#[cfg(any(test, feature = "scripted"))]
+pub mod stage;
 pub mod store;
 pub mod web;
 pub mod worker;

@@ -10,12 +10,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use log::warn;
-use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use protocol::time::{Millis, Span};
 use rustix::io::Errno;
 
+#[cfg(any(test, feature = "scripted"))]
+use crate::fake;
 use crate::metrics::Metrics;
 use crate::source::MAX_LISTENERS;
 
@@ -57,14 +58,18 @@ impl fmt::Display for Place {
 pub(crate) enum Caller {
     Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
+    #[cfg(any(test, feature = "scripted"))]
+    Fake(fake::Socket, IpAddr),
 }
 
 /// See the module's head.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Listeners {
     doors: Vec<Door>,
     /// When to accept again without being told to by the poll.
     retry_at: Option<Millis>,
+    /// This turn has had its share.
+    is_enough: bool,
     /// When it was last said that nobody can be accepted.
     said_at: Option<Millis>,
 }
@@ -73,6 +78,8 @@ pub(crate) struct Listeners {
 enum Door {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
+    #[cfg(any(test, feature = "scripted"))]
+    Fake(fake::Door),
 }
 
 impl Listeners {
@@ -93,12 +100,18 @@ impl Listeners {
         let mut doors = Vec::new();
         for (index, place) in places.iter().enumerate() {
             let door = Door::open(place).and_then(|mut door| {
-                registry.register(door.source(), token(index), Interest::READABLE)?;
+                door.register(registry, token(index))?;
                 Ok(door)
             });
             doors.push(door.map_err(|error| fault(place, &error))?);
         }
-        Ok(Self { doors, retry_at: None, said_at: None })
+        Ok(Self { doors, ..Self::default() })
+    }
+
+    /// A door that a script knocks at.
+    #[cfg(any(test, feature = "scripted"))]
+    pub(crate) fn fake(door: fake::Door) -> Self {
+        Self { doors: vec![Door::Fake(door)], ..Self::default() }
     }
 
     /// Where they listen: what the kernel made of port 0.
@@ -106,11 +119,36 @@ impl Listeners {
         self.doors.iter().filter_map(|door| match door {
             Door::Tcp(socket) => socket.local_addr().ok().map(Place::Tcp),
             Door::Unix(_, path) => Some(Place::Unix(path.clone())),
+            #[cfg(any(test, feature = "scripted"))]
+            Door::Fake(_) => None,
         })
     }
 
     /// Who calls at one of them: as many as a turn takes.
     pub(crate) fn accept(&mut self, now: Millis, index: usize, metrics: &mut Metrics) -> Vec<Caller> {
+        // At what was left behind, and at every door, this turn looks anyway, or has done so.
+        match self.is_due(now) {
+            true => Vec::new(),
+            false => self.open(now, index, metrics),
+        }
+    }
+
+    /// Who calls at any of them, if something was left behind and it is time to look again. Once a turn, and last.
+    pub(crate) fn accept_again(&mut self, now: Millis, metrics: &mut Metrics) -> Vec<Caller> {
+        if std::mem::take(&mut self.is_enough) || !self.is_due(now) {
+            return Vec::new();
+        }
+        self.retry_at = None;
+        let callers = (0..self.doors.len()).flat_map(|index| self.open(now, index, metrics)).collect();
+        self.is_enough = false;
+        callers
+    }
+
+    fn is_due(&self, now: Millis) -> bool {
+        self.retry_at.is_some_and(|at| at <= now)
+    }
+
+    fn open(&mut self, now: Millis, index: usize, metrics: &mut Metrics) -> Vec<Caller> {
         let mut callers = Vec::new();
         let Some(door) = self.doors.get(index) else { return callers };
         for _ in 0..ACCEPTS_PER_TURN {
@@ -134,17 +172,8 @@ impl Listeners {
             }
         }
         // The edge is used up; what is still in the backlog waits for the next turn.
-        self.retry_at = Some(now);
+        (self.retry_at, self.is_enough) = (Some(now), true);
         callers
-    }
-
-    /// Who calls at any of them, if something was left behind and it is time to look again.
-    pub(crate) fn accept_again(&mut self, now: Millis, metrics: &mut Metrics) -> Vec<Caller> {
-        if self.retry_at.is_none_or(|at| at > now) {
-            return Vec::new();
-        }
-        self.retry_at = None;
-        (0..self.doors.len()).flat_map(|index| self.accept(now, index, metrics)).collect()
     }
 
     /// When [`Listeners::accept_again`] has something to do.
@@ -184,10 +213,12 @@ impl Door {
         }
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => socket,
-            Self::Unix(socket, _) => socket,
+            Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            Self::Unix(socket, _) => registry.register(socket, token, Interest::READABLE),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(_) => Ok(()),
         }
     }
 
@@ -195,6 +226,8 @@ impl Door {
         match self {
             Self::Tcp(socket) => socket.accept().map(|(stream, from)| Caller::Tcp(stream, from.ip())),
             Self::Unix(socket, _) => socket.accept().map(|(stream, _)| Caller::Unix(stream)),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(door) => door.accept().map(|(socket, from)| Caller::Fake(socket, from)),
         }
     }
 }

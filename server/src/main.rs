@@ -125,11 +125,12 @@ fn welcome(places: &[Place], by_cargo: bool) -> String {
     };
     let mut text =
         format!("Snug {}: messages are kept in memory until it stops.\n", env!("CARGO_PKG_VERSION"));
-    let mut reachable = Vec::new();
+    let (mut reachable, mut socket) = (Vec::new(), None);
     for place in places {
         text.push_str(&format!("Listening at {place}\n"));
-        if let Place::Tcp(address) = place {
-            reachable.extend(expand(*address));
+        match place {
+            Place::Tcp(address) => reachable.extend(expand(*address)),
+            Place::Unix(_) => socket = Some(place),
         }
     }
     let (here, network): (Vec<SocketAddr>, Vec<SocketAddr>) =
@@ -141,11 +142,13 @@ fn welcome(places: &[Place], by_cargo: bool) -> String {
             true => text.push_str(&format!("    {client} lobby\n")),
             false => text.push_str(&format!("    {client} lobby --server {address}\n")),
         }
+    } else if let Some(place) = socket {
+        text.push_str(&format!("\nJoin from this machine:\n    {client} lobby --server {place}\n"));
     }
     if network.is_empty() {
         let port = here.first().map_or(PORT, SocketAddr::port);
         text.push_str(
-            "\nOnly this machine can reach it. To let everybody on the network in, start it with\n",
+            "\nOnly this machine can reach it.\nTo let everybody on the network in, start it with\n",
         );
         text.push_str(&format!("    {server} --listen 0.0.0.0:{port}\n"));
     } else {
@@ -217,8 +220,26 @@ mod tests {
              Join from this machine:\n    \
                  cargo run --bin client lobby\n\
              \n\
-             Only this machine can reach it. To let everybody on the network in, start it with\n    \
+             Only this machine can reach it.\n\
+             To let everybody on the network in, start it with\n    \
                  cargo run --bin server -- --listen 0.0.0.0:7684\n"
+        );
+    }
+
+    #[test]
+    fn on_a_socket_it_says_how_to_join() {
+        let text = welcome(&[Place::Unix("/run/snug.sock".into())], false);
+        assert_eq!(
+            text,
+            "Snug 0.1.0: messages are kept in memory until it stops.\n\
+             Listening at unix:/run/snug.sock\n\
+             \n\
+             Join from this machine:\n    \
+                 client lobby --server unix:/run/snug.sock\n\
+             \n\
+             Only this machine can reach it.\n\
+             To let everybody on the network in, start it with\n    \
+                 server --listen 0.0.0.0:7684\n"
         );
     }
 

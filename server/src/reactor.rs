@@ -1,7 +1,8 @@
 //! The event loop: the poll, and the fixed order of one turn. Owns the sockets and their deadlines; must not know
 //! rooms, frames or JSON. What connections mean is the [`Desk`]'s business.
 //!
-//! One turn, always in this order:
+//! [`Reactor::run`] waits for the kernel and asks what time it is; its `turn` is told both, so a script can play
+//! any turn at any time. One turn, always in this order:
 //!
 //! 1. **poll**: wait for the kernel, a deadline, or nothing at all if something was left over;
 //! 2. **accept and read**: new connections, then what came in, each connection within a budget;
@@ -10,24 +11,28 @@
 //! 5. **flush**: the only phase that writes; one vectored write for each connection that is due something;
 //! 6. **reap**: the only phase that frees slots.
 //!
-//! Reading is in `read.rs`, flushing and reaping in `flush.rs`.
+//! Greeting is in `greet.rs`, reading in `read.rs`, flushing and reaping in `flush.rs`. What only scripts need is in
+//! `scripted.rs`.
 //!
 //! Sockets are registered once, for both directions, edge-triggered. So an edge must never be forgotten: who is left
 //! with unread bytes is on the `again` list, who could not write is `blocked` until the writable edge.
 
 mod flush;
+mod greet;
 mod read;
+#[cfg(any(test, feature = "scripted"))]
+mod scripted;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, IoSlice};
+use std::io;
 use std::time::Duration;
 
 use hub::input::ConnId;
-use log::{debug, info, trace, warn};
-use mio::event::Event;
+use log::{debug, info, trace};
 use mio::{Events, Poll};
-use protocol::http::{Proxies, Refusal, UNIX, address_number};
+use protocol::http::Proxies;
 use protocol::time::{Millis, Span};
+use protocol::ws::Spread;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
@@ -36,12 +41,11 @@ use crate::conn::cause::{Cause, Cut};
 use crate::conn::deadlines::{Deadline, Deadlines, Patience};
 use crate::conn::outbox::Outbox;
 use crate::conn::table::Table;
-use crate::conn::transport::{self, Transport};
 use crate::conn::{Desk, Flushed, Manners, Waits};
-use crate::listeners::{Caller, Listeners, Place};
-use crate::metrics::{Bounds, Full, Levels};
+use crate::listeners::{Listeners, Place};
+use crate::metrics::{Bounds, Levels};
 use crate::signal::StopSignals;
-use crate::source::Source;
+use crate::source::{Happened, Source};
 use crate::worker::Bell;
 
 /// The one read buffer of the loop, and so the most that one connection may read in one turn. Large enough that a
@@ -75,9 +79,9 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Reactor<D> {
     poll: Poll,
-    clock: Clock,
     settings: Settings,
-    signals: StopSignals,
+    /// Without them, the event alone says that it is time to stop.
+    signals: Option<StopSignals>,
     listeners: Listeners,
     table: Table,
     deadlines: Deadlines,
@@ -120,13 +124,21 @@ impl<D: Desk> Reactor<D> {
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
         let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
         let bell = Bell::new(poll.registry(), Source::Bell.token()).map_err(fault)?;
-        let desk = desk(bell)?;
+        Ok(Self::new(poll, Some(signals), listeners, settings, desk(bell)?))
+    }
+
+    fn new(
+        poll: Poll,
+        signals: Option<StopSignals>,
+        listeners: Listeners,
+        settings: Settings,
+        desk: D,
+    ) -> Self {
         let mut outbox = Outbox::new();
         outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
         let addresses = Addresses::new(settings.per_address, settings.proxies.clone());
-        Ok(Self {
+        Self {
             poll,
-            clock: Clock::start(),
             signals,
             listeners,
             table: Table::new(addresses),
@@ -144,7 +156,7 @@ impl<D: Desk> Reactor<D> {
             mail_left: false,
             stop_at: None,
             desk,
-        })
+        }
     }
 
     /// Where it listens: what the kernel made of port 0.
@@ -157,26 +169,30 @@ impl<D: Desk> Reactor<D> {
     /// # Errors
     /// Only what makes going on impossible: the poll itself fails.
     pub fn run(&mut self) -> io::Result<()> {
+        let clock = Clock::start();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while !self.has_stopped() {
-            self.turn(&mut events)?;
+            let timeout = self.wait(clock.now()).map(|span| Duration::from_millis(span.0));
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let began = clock.micros();
+            self.turn(began, events.iter().map(Happened::from));
+            self.outbox.metrics.turns.observe(clock.micros().saturating_sub(began));
         }
         info!("stopped");
         Ok(())
     }
 
-    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        match self.poll.poll(events, self.timeout()) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
-        let began = self.clock.micros();
+    /// All of a turn but the poll. `began` is the time in microseconds, which never goes back; an event may be stale.
+    fn turn(&mut self, began: u64, happened: impl Iterator<Item = Happened>) {
         let now = Millis(began / 1000);
         self.outbox.metrics.now = began;
         trace!("turn at {} ms: {} to read again", now.0, self.again.len());
 
         let again = std::mem::take(&mut self.again);
-        for event in events.iter() {
+        for event in happened {
             self.happened(now, event);
         }
         for id in again {
@@ -198,27 +214,19 @@ impl<D: Desk> Reactor<D> {
 
         self.flush(now);
         self.reap(now);
-        self.measure(began);
-        Ok(())
-    }
-
-    fn measure(&mut self, began: u64) {
-        let took = self.clock.micros().saturating_sub(began);
-        let held = self.held();
-        let metrics = &mut self.outbox.metrics;
-        metrics.turns.observe(took);
-        metrics.levels = Levels {
+        self.outbox.metrics.levels = Levels {
             connections: self.table.len(),
             paused: self.paused.len() + self.waiting.len(),
             unsent: self.table.unsent(),
-            held,
+            held: self.held(),
         };
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    /// How long the poll may wait; `None` for as long as nothing happens.
+    fn wait(&self, now: Millis) -> Option<Span> {
         let work_is_left = !self.again.is_empty() || !self.drained.is_empty() || self.mail_left;
         if work_is_left || !self.outbox.is_idle() {
-            return Some(Duration::ZERO);
+            return Some(Span(0));
         }
         let next = [
             self.deadlines.next(),
@@ -229,14 +237,13 @@ impl<D: Desk> Reactor<D> {
             self.paused.first().map(|(until, ..)| *until),
             self.stop_at,
         ];
-        let next = next.into_iter().flatten().min()?;
-        Some(Duration::from_millis(next.since(self.clock.now()).0))
+        Some(next.into_iter().flatten().min()?.since(now))
     }
 
-    fn happened(&mut self, now: Millis, event: &Event) {
-        match Source::from(event.token()) {
+    fn happened(&mut self, now: Millis, event: Happened) {
+        match event.source {
             Source::Signals => {
-                if self.signals.came() {
+                if self.signals.as_mut().is_none_or(StopSignals::came) {
                     self.stop(now);
                 }
             }
@@ -249,7 +256,7 @@ impl<D: Desk> Reactor<D> {
             }
             Source::Conn(slot) => {
                 let Some((_, conn)) = self.table.conn(slot) else { return };
-                if event.is_writable() {
+                if event.writable {
                     conn.unblock();
                     if conn.unsent_len() > 0 {
                         self.outbox.mark(slot);
@@ -257,63 +264,11 @@ impl<D: Desk> Reactor<D> {
                 }
                 // Who is on the list is read by it, later in this turn: one share a turn is enough for anybody.
                 let is_listed = conn.is_listed();
-                if !is_listed && (event.is_readable() || event.is_read_closed() || event.is_error()) {
-                    self.read(now, slot, event.is_read_closed() || event.is_error());
+                if !is_listed && (event.readable || event.ended) {
+                    self.read(now, slot, event.ended);
                 }
             }
         }
-    }
-
-    /// Whether one more may come in, or why not.
-    fn judge(&self, address: u128) -> Result<(), Full> {
-        let Settings { connections, memory, .. } = self.settings;
-        if !self.table.addresses().has_place(address) {
-            return Err(Full::Address);
-        }
-        if connections.is_some_and(|limit| self.table.len() >= limit as usize) {
-            return Err(Full::Connections);
-        }
-        if memory.is_some_and(|limit| self.held() > limit / 10 * 8) {
-            return Err(Full::Memory);
-        }
-        Ok(())
-    }
-
-    /// How many bytes everything that grows takes.
-    fn held(&self) -> usize {
-        self.table.held() + self.desk.held()
-    }
-
-    fn greet(&mut self, now: Millis, caller: Caller) {
-        let (mut transport, address) = match caller {
-            Caller::Tcp(stream, ip) => {
-                let patience = self.settings.patience;
-                transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
-                (Transport::Plain(stream), address_number(ip))
-            }
-            Caller::Unix(stream) => (Transport::Unix(stream), UNIX),
-        };
-        if let Err(full) = self.judge(address) {
-            debug!("turned a connection away, by the limit of {full}");
-            let mut answer = Vec::new();
-            Refusal::Full.respond(&mut answer);
-            self.outbox.metrics.turned_away(full, Refusal::Full.status());
-            // One small write into an empty buffer; whether it arrives does not matter.
-            let sent = transport.write(&[IoSlice::new(&answer)]).unwrap_or(0);
-            self.outbox.metrics.sent += sent as u64;
-            return;
-        }
-        let slot = self.table.insert(transport, address);
-        let Some((_, conn)) = self.table.conn(slot) else { return };
-        if let Err(error) = conn.register(self.poll.registry(), Source::Conn(slot).token()) {
-            warn!("cannot watch a new connection: {error}");
-            self.table.bury(slot);
-            return;
-        }
-        debug!("conn {slot}: accepted");
-        // So that whoever asks in this turn is among those who are there.
-        self.outbox.metrics.levels.connections = self.table.len();
-        self.deadlines.set(slot, Deadline::Handshake, now);
     }
 
     fn wait_for(&mut self, now: Millis, slot: u32, waits: Waits) {
@@ -374,14 +329,19 @@ impl<D: Desk> Reactor<D> {
         if self.stop_at.is_some() {
             return;
         }
-        info!("stopping: {} connections are told to come back later", self.table.len());
+        let advice = Spread::over(self.table.len());
+        info!(
+            "stopping: {} connections are told to come back within {} s",
+            self.table.len(),
+            advice.span().0 / 1000
+        );
         self.stop_at = Some(now.plus(STOP_WITHIN));
         self.listeners.close();
         for slot in self.table.slots() {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
                 Some(Waits::ForHead) => self.lost(now, slot),
-                _ => self.outbox.hang_up(slot, Cause::Stopping),
+                _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
             }
         }
     }
@@ -390,3 +350,6 @@ impl<D: Desk> Reactor<D> {
         self.stop_at.is_some() && self.table.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,11 @@ impl Server {
         }
     }
 
+    #[cfg(any(test, feature = "scripted"))]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// How everything stands, for whoever asks for the counters.
     fn chat(&self) -> Chat {
         Chat { counts: self.hub.counts(), ring: self.store.kept(), mail: self.store.mail() }

@@ -1,6 +1,7 @@
 //! What an event of the poll is about: the one place where tokens get their meaning.
 
 use mio::Token;
+use mio::event::Event;
 
 /// Whose event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,30 @@ impl From<Token> for Source {
             1 => Self::Bell,
             listener @ FIRST_LISTENER..FIRST_CONN => Self::Listener(listener - FIRST_LISTENER),
             conn => Self::Conn(u32::try_from(conn - FIRST_CONN).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+/// What the poll tells of a source, or a script in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Happened {
+    /// Of which. An event may be stale: the slot may have had another tenant when it arose.
+    pub(crate) source: Source,
+    /// There may be something to read.
+    pub(crate) readable: bool,
+    /// The kernel may take something again.
+    pub(crate) writable: bool,
+    /// Nothing comes behind what is there to read, or the socket is broken.
+    pub(crate) ended: bool,
+}
+
+impl From<&Event> for Happened {
+    fn from(event: &Event) -> Self {
+        Self {
+            source: Source::from(event.token()),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            ended: event.is_read_closed() || event.is_error(),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Worker<Q, A> {
     questions: Option<Sender<Q>>,
     answers: Receiver<A>,
     thread: Option<JoinHandle<()>>,
+    /// Kept, since closing the last one takes back that it rang.
+    _bell: Bell,
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
@@ -54,13 +56,14 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     ) -> io::Result<Self> {
         let (questions, asked) = channel();
         let (answered, answers) = sync_channel(1);
+        let ours = bell.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
             let at_the_end = RingWhenDropped(bell);
             // Dropped before it rings, so that the loop then finds nobody there.
             let answered = answered;
             serve(&asked, &answered, &at_the_end.0, &mut work);
         })?;
-        Ok(Self { questions: Some(questions), answers, thread: Some(thread) })
+        Ok(Self { questions: Some(questions), answers, thread: Some(thread), _bell: ours })
     }
 
     /// Asks. Takes no time.

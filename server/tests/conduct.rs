@@ -123,12 +123,27 @@ fn sigterm_sends_everybody_home() {
     let _halfway = server.tcp();
     let _asleep = server.plain("asleep", "lobby");
     server.signal(rustix::process::Signal::TERM);
-    let frame = alice.close_frame().expect("a close frame");
-    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1012, "the server stops; come back"));
-    assert_eq!(bob.closed_with(), 1012);
+    // How many they are says how long they shall take to come back.
+    let reason = "the server stops; spread your return over 1 s";
+    for client in [&mut alice, &mut bob] {
+        let frame = client.close_frame().expect("a close frame");
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1012, reason));
+    }
     let (code, log) = server.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn the_more_they_are_the_longer_they_take_to_come_back() {
+    let server = Server::start(&["--max-connections-per-address", "0"]);
+    // One more than a second is enough for.
+    let mut all: Vec<_> = (0..401).map(|_| server.connect("/ws", Some("snug.v1"))).collect();
+    server.signal(rustix::process::Signal::TERM);
+    for client in &mut all {
+        let frame = client.close_frame().expect("a close frame");
+        assert_eq!(frame.reason.as_str(), "the server stops; spread your return over 2 s");
+    }
 }
 
 #[test]

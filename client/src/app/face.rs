@@ -66,7 +66,10 @@ pub(super) struct Programs {
     /// How we call ourselves in what we say on stderr.
     program: String,
     gave_up: bool,
-    follow: bool,
+    /// Whether it is there for its output, and not only for what it says.
+    prints: bool,
+    /// Why the output could not be written.
+    fault: Option<String>,
 }
 
 /// What came in.
@@ -92,10 +95,10 @@ impl Face {
         })
     }
 
-    /// The poller has something for its token.
-    pub(super) fn ready(&mut self, error: bool) {
+    /// The poller has something for its token. `closed`: what is written there is read by nobody.
+    pub(super) fn ready(&mut self, closed: bool) {
         if let Self::Pipe(programs) = self
-            && error
+            && closed
         {
             programs.output.close();
         }
@@ -154,7 +157,7 @@ impl Face {
             }
             Self::Pipe(programs) => {
                 if let Err(error) = programs.output.drive() {
-                    say_on_stderr(&programs.program, &format!("cannot write the output: {error}"));
+                    programs.fault = Some(format!("cannot write the output: {error}"));
                 }
             }
         }
@@ -230,7 +233,10 @@ impl Face {
                     count => vec![format!("{count} messages were not confirmed; they may be lost")],
                 }
             }
-            Self::Pipe(programs) => programs.pipe.last_words(unconfirmed, programs.gave_up),
+            Self::Pipe(programs) => {
+                let rest = programs.pipe.last_words(unconfirmed, programs.gave_up);
+                programs.fault.into_iter().chain(rest).collect()
+            }
         }
     }
 }
@@ -337,7 +343,8 @@ impl Programs {
             let _ = registry.register(&mut SourceFd(&stdout.as_raw_fd()), token, Interest::READABLE);
         }
         let output = Output::new(stdout, Arc::clone(waker))?;
-        Ok(Self { pipe, lines, output, program: program.into(), gave_up: false, follow: config.follow })
+        let prints = config.follow || config.json;
+        Ok(Self { pipe, lines, output, program: program.into(), gave_up: false, prints, fault: None })
     }
 
     fn next(&mut self, model: &Model) -> Option<Input> {
@@ -355,7 +362,7 @@ impl Programs {
 
     fn wants_to_end(&mut self, now: Millis, model: &Model) -> bool {
         match self.pipe.standing(now, model) {
-            Standing::GoOn => self.follow && self.output.is_closed(),
+            Standing::GoOn => self.prints && self.output.is_closed(),
             Standing::Done => true,
             Standing::GiveUp => {
                 self.gave_up = true;

@@ -1,19 +1,35 @@
 //! What `--server` may say, as a type whose constructor is the validation. Must not know sockets.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// The port of a Snug server: S-N-U-G on a phone's keys.
 pub const PORT: u16 = 7684;
 
-/// Where a server is: `HOST`, `HOST:PORT` or `ws://HOST[:PORT][/PATH]`.
+/// The longest path of a socket in bytes: `sun_path` in unix(7) has 108, and a NUL ends it.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// Where a server is: `HOST`, `HOST:PORT`, `ws://HOST[:PORT][/PATH]` or `unix:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// A name, an IPv4 address, or an IPv6 address without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
+    /// Which machine and which door.
+    pub place: Place,
     /// What is asked for in the request line.
     pub path: String,
+}
+
+/// Which machine and which door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a network.
+    Tcp {
+        /// A name, an IPv4 address, or an IPv6 address without brackets.
+        host: String,
+        /// The TCP port.
+        port: u16,
+    },
+    /// The file of a socket on this machine.
+    Unix(PathBuf),
 }
 
 impl Address {
@@ -26,8 +42,11 @@ impl Address {
         if text.starts_with("wss://") {
             return Err(AddressFault::Tls);
         }
-        if text.starts_with("unix:") {
-            return Err(AddressFault::Unix);
+        if let Some(socket) = text.strip_prefix("unix:") {
+            if socket.is_empty() || socket.len() > MAX_SOCKET_PATH || socket.contains('\0') {
+                return Err(AddressFault::Socket);
+            }
+            return Ok(Self { place: Place::Unix(socket.into()), path: "/ws".into() });
         }
         let (rest, default_port) = match text.strip_prefix("ws://") {
             Some(rest) => (rest, 80),
@@ -50,27 +69,41 @@ impl Address {
             return Err(fault());
         }
         let path = if path == "/" { "/ws" } else { path };
-        Ok(Self { host: host.to_owned(), port, path: path.to_owned() })
+        Ok(Self { place: Place::Tcp { host: host.to_owned(), port }, path: path.to_owned() })
     }
-}
 
-/// As it is written in a URL or a Host header: an IPv6 address in brackets.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
+    /// What stands in the Host header; `None` if that has to be the address behind the name.
+    #[must_use]
+    pub fn host_header(&self) -> Option<String> {
+        match &self.place {
+            // A name with letters beyond ASCII, or an address with a zone, has no place in a header.
+            Place::Tcp { host, .. } => (host.is_ascii() && !host.contains('%')).then(|| self.to_string()),
+            // There is no host, but HTTP wants one (RFC 9112 section 3.2).
+            Place::Unix(_) => Some("localhost".into()),
         }
     }
 }
+
+/// As it is written in a URL, an IPv6 address in brackets; or as `--server` takes it.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Place::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+const CHOICE: &str = "give HOST, HOST:PORT, ws://HOST:PORT or unix:PATH";
 
 /// Why `--server` is no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressFault {
     /// Encrypted connections come later.
     Tls,
-    /// Unix sockets come later.
-    Unix,
+    /// No path that a socket can have.
+    Socket,
     /// Another scheme than `ws`.
     Scheme(String),
     /// Not a host with or without a port.
@@ -81,11 +114,11 @@ impl fmt::Display for AddressFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls => f.write_str("this version cannot do wss:// yet; use ws:// or HOST:PORT"),
-            Self::Unix => f.write_str("this version cannot do unix: sockets yet; use ws:// or HOST:PORT"),
-            Self::Scheme(text) => write!(f, "cannot use \"{text}\"; give HOST, HOST:PORT or ws://HOST:PORT"),
-            Self::Malformed(text) => {
-                write!(f, "\"{text}\" is no server address; give HOST, HOST:PORT or ws://HOST:PORT")
+            Self::Socket => {
+                write!(f, "the path of a socket has 1 to {MAX_SOCKET_PATH} bytes; give unix:PATH")
             }
+            Self::Scheme(text) => write!(f, "cannot use \"{text}\"; {CHOICE}"),
+            Self::Malformed(text) => write!(f, "\"{text}\" is no server address; {CHOICE}"),
         }
     }
 }
@@ -125,7 +158,7 @@ mod tests {
             ("ws://example.org/chat/ws?x=1", "example.org", 80, "/chat/ws?x=1"),
             ("küche.local", "küche.local", 7684, "/ws"),
         ] {
-            let address = Address { host: host.into(), port, path: path.into() };
+            let address = Address { place: Place::Tcp { host: host.into(), port }, path: path.into() };
             assert_eq!(Address::parse(text), Ok(address), "{text}");
         }
     }
@@ -149,13 +182,33 @@ mod tests {
         }
         assert_eq!(Address::parse("ws://board/a b"), Err(AddressFault::Malformed("ws://board/a b".into())));
         assert_eq!(Address::parse("wss://board"), Err(AddressFault::Tls));
-        assert_eq!(Address::parse("unix:/run/snug"), Err(AddressFault::Unix));
+        assert_eq!(Address::parse("unix:"), Err(AddressFault::Socket));
+        assert_eq!(Address::parse("unix:a\0b"), Err(AddressFault::Socket));
+        assert_eq!(Address::parse(&format!("unix:/{}", "x".repeat(107))), Err(AddressFault::Socket));
         assert_eq!(Address::parse("http://board"), Err(AddressFault::Scheme("http://board".into())));
     }
 
     #[test]
+    fn a_socket_on_this_machine() {
+        for path in ["/run/snug", "snug.sock", "/a b/c:d", &format!("/{}", "x".repeat(106))] {
+            let text = format!("unix:{path}");
+            let address = Address { place: Place::Unix(path.into()), path: "/ws".into() };
+            assert_eq!(address.to_string(), text);
+            assert_eq!(Address::parse(&text), Ok(address));
+        }
+    }
+
+    #[test]
     fn as_it_is_written_in_a_host_header() {
-        assert_eq!(Address::parse("::1").map(|a| a.to_string()), Ok("[::1]:7684".into()));
-        assert_eq!(Address::parse("board").map(|a| a.to_string()), Ok("board:7684".into()));
+        for (text, header) in [
+            ("::1", Some("[::1]:7684")),
+            ("board", Some("board:7684")),
+            ("küche.local", None),
+            ("fe80::1%eth0", None),
+            ("unix:/run/snug", Some("localhost")),
+        ] {
+            let address = Address::parse(text).expect("an address");
+            assert_eq!(address.host_header().as_deref(), header, "{text}");
+        }
     }
 }

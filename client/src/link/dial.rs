@@ -1,4 +1,4 @@
-//! From a host's name to a TCP connection: asks the name service, then tries the addresses one after the other. Must
+//! From what `--server` says to a connection: asks the name service, then tries the addresses one after the other. Must
 //! not know what the connection is for.
 
 use std::collections::VecDeque;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token, Waker};
 use protocol::time::{Millis, Span};
 
-use super::address::Address;
+use super::address::{Address, Place};
 use super::fault::Fault;
+use super::stream::{Stream, Target};
 
 /// How long the name service may take.
 const RESOLVE: Span = Span::secs(10);
@@ -23,12 +23,12 @@ const CONNECT: Span = Span::secs(5);
 /// A connection that is coming to be.
 #[derive(Debug)]
 pub(super) struct Dial {
-    host: String,
+    address: Address,
     registry: Registry,
     token: Token,
     state: State,
     /// Addresses that are yet to be tried.
-    addresses: VecDeque<SocketAddr>,
+    addresses: VecDeque<Target>,
     /// Why the first address failed: what comes first is what the person meant.
     failed: Option<Fault>,
     /// When the present state has lasted too long.
@@ -40,11 +40,11 @@ enum State {
     Resolving(Receiver<Answer>),
     /// The name is known, the next address is to be tried.
     Choosing,
-    Connecting(TcpStream, SocketAddr),
+    Connecting(Stream, Target),
 }
 
 /// What the name service says.
-type Answer = io::Result<Vec<SocketAddr>>;
+type Answer = io::Result<Vec<Target>>;
 
 /// How it stands.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) enum Dialled {
     /// Not decided.
     Wait,
     /// There is a connection.
-    Connected(TcpStream, SocketAddr),
+    Connected(Stream, Target),
     /// There will be none.
     Failed(Fault),
 }
@@ -68,7 +68,7 @@ impl Dial {
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
         Ok(Self {
-            host: address.host.clone(),
+            address: address.clone(),
             registry: registry.try_clone()?,
             token,
             state: State::Resolving(resolve(address, waker)?),
@@ -93,53 +93,85 @@ impl Dial {
                         self.state = State::Resolving(answer);
                         return Dialled::Wait;
                     }
-                    _ => return Dialled::Failed(Fault::UnknownHost { host: self.host.clone() }),
+                    _ => return Dialled::Failed(self.unknown()),
                 },
                 State::Choosing => {
                     let Some(to) = self.addresses.pop_front() else {
                         return Dialled::Failed(self.failed.take().unwrap_or(Fault::Vanished));
                     };
                     self.deadline = now.plus(CONNECT);
-                    match self.connect(to) {
+                    match self.connect(&to) {
                         Ok(stream) => self.state = State::Connecting(stream, to),
-                        Err(error) => self.note(to, &error),
+                        Err(error) => self.note(&to, &error),
                     }
                 }
                 // An event may be an old one: only a peer's address proves that it is connected.
-                State::Connecting(stream, to) => match stream.take_error().unwrap_or_else(Some) {
-                    Some(error) => self.note(to, &error),
-                    None if stream.peer_addr().is_ok() => return Dialled::Connected(stream, to),
+                State::Connecting(stream, to) => match stream.take_error() {
+                    Some(error) => self.note(&to, &error),
+                    None if stream.is_connected() => return Dialled::Connected(stream, to),
                     None if now < self.deadline => {
                         self.state = State::Connecting(stream, to);
                         return Dialled::Wait;
                     }
-                    None => self.note(to, &io::ErrorKind::TimedOut.into()),
+                    None => self.note(&to, &io::ErrorKind::TimedOut.into()),
                 },
             }
         }
     }
 
-    fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(to)?;
-        self.registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+    fn connect(&self, to: &Target) -> io::Result<Stream> {
+        let mut stream = Stream::connect(to)?;
+        self.registry.register(stream.source(), self.token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(stream)
     }
 
-    fn note(&mut self, to: SocketAddr, error: &io::Error) {
-        let address = to.to_string();
-        self.failed.get_or_insert(match error.kind() {
-            io::ErrorKind::ConnectionRefused => Fault::Refused { address },
-            io::ErrorKind::TimedOut => Fault::NoAnswer { address },
-            _ => Fault::Unreachable { address, why: plain_words(error) },
-        });
+    fn unknown(&self) -> Fault {
+        match &self.address.place {
+            Place::Tcp { host, .. } => Fault::UnknownHost { host: host.clone() },
+            Place::Unix(_) => Fault::Vanished,
+        }
+    }
+
+    fn note(&mut self, to: &Target, error: &io::Error) {
+        let fault = match to {
+            Target::Tcp(address) => network_fault(address.to_string(), error),
+            Target::Unix(path) => socket_fault(path.display().to_string(), error),
+        };
+        self.failed.get_or_insert(fault);
     }
 }
 
-/// Asks the name service in a thread of its own: the system's resolver can only wait. Numbers need no asking, and
-/// `localhost` is what RFC 6761 section 6.3 says it is.
+fn network_fault(address: String, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Fault::Refused { address },
+        io::ErrorKind::TimedOut => Fault::NoAnswer { address },
+        _ => Fault::Unreachable { address, why: plain_words(error) },
+    }
+}
+
+/// What connect(2) says about a socket on this machine.
+fn socket_fault(path: String, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound => Fault::NoSocket { path },
+        io::ErrorKind::ConnectionRefused => Fault::Deserted { path },
+        io::ErrorKind::PermissionDenied => Fault::Forbidden { path },
+        // As many as listen(2) allows wait already.
+        io::ErrorKind::WouldBlock => Fault::Crowded { path },
+        _ => Fault::Unreachable { address: format!("unix:{path}"), why: plain_words(error) },
+    }
+}
+
+/// Asks the name service in a thread of its own: the system's resolver can only wait. A path and numbers need no
+/// asking, and `localhost` is what RFC 6761 section 6.3 says it is.
 fn resolve(address: &Address, waker: &Arc<Waker>) -> io::Result<Receiver<Answer>> {
     let (sender, receiver) = mpsc::channel();
-    let Address { host, port, .. } = address.clone();
+    let (host, port) = match &address.place {
+        Place::Tcp { host, port } => (host.clone(), *port),
+        Place::Unix(path) => {
+            let _ = sender.send(Ok(vec![Target::Unix(path.clone())]));
+            return Ok(receiver);
+        }
+    };
     let known = match host.as_str() {
         "localhost" => {
             Some(vec![SocketAddr::from(([127, 0, 0, 1], port)), (Ipv6Addr::LOCALHOST, port).into()])
@@ -147,14 +179,14 @@ fn resolve(address: &Address, waker: &Arc<Waker>) -> io::Result<Receiver<Answer>
         literal => literal.parse().ok().map(|ip: IpAddr| vec![(ip, port).into()]),
     };
     if let Some(addresses) = known {
-        let _ = sender.send(Ok(addresses));
+        let _ = sender.send(Ok(addresses.into_iter().map(Target::Tcp).collect()));
         return Ok(receiver);
     }
     let waker = Arc::clone(waker);
     thread::Builder::new().name("resolve".into()).spawn(move || {
-        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        let found = (host.as_str(), port).to_socket_addrs();
         // If nobody waits for the answer any more, it is of no use.
-        let _ = sender.send(found);
+        let _ = sender.send(found.map(|addresses| addresses.map(Target::Tcp).collect()));
         let _ = waker.wake();
     })?;
     Ok(receiver)
@@ -164,4 +196,28 @@ fn resolve(address: &Address, waker: &Arc<Waker>) -> io::Result<Receiver<Answer>
 fn plain_words(error: &io::Error) -> String {
     let words = error.to_string();
     words.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As connect(2) and its numbers have it; whoever runs this as root would not meet all of them.
+    #[test]
+    fn what_the_system_says_about_a_socket() {
+        use rustix::io::Errno;
+        let path = || "/run/snug".to_string();
+        for (errno, fault) in [
+            (Errno::NOENT, Fault::NoSocket { path: path() }),
+            (Errno::CONNREFUSED, Fault::Deserted { path: path() }),
+            (Errno::ACCESS, Fault::Forbidden { path: path() }),
+            (Errno::AGAIN, Fault::Crowded { path: path() }),
+            (
+                Errno::NOTDIR,
+                Fault::Unreachable { address: "unix:/run/snug".into(), why: "Not a directory".into() },
+            ),
+        ] {
+            assert_eq!(socket_fault(path(), &errno.into()), fault);
+        }
+    }
 }

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use protocol::time::Span;
+use protocol::ws::Spread;
+
 /// Why there is no connection, or no longer one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -15,6 +18,26 @@ pub enum Fault {
     Refused {
         /// Where.
         address: String,
+    },
+    /// There is no file where the socket should be.
+    NoSocket {
+        /// Where.
+        path: String,
+    },
+    /// There is a file, but no server behind it.
+    Deserted {
+        /// Where.
+        path: String,
+    },
+    /// The file's permissions, or those of a directory above it, keep us out.
+    Forbidden {
+        /// Where.
+        path: String,
+    },
+    /// Too many wait at the socket already.
+    Crowded {
+        /// Where.
+        path: String,
     },
     /// The network cannot get there.
     Unreachable {
@@ -80,8 +103,8 @@ pub enum Fault {
 pub enum Retry {
     /// Yes.
     Soon,
-    /// Yes, but all the others will try too: not all at once.
-    Spread,
+    /// Yes, but all the others will try too: not all at once, and over so long if the server has said it.
+    Spread(Option<Span>),
     /// No: the same would happen again.
     Never,
 }
@@ -93,6 +116,10 @@ impl Fault {
         match self {
             Self::UnknownHost { .. }
             | Self::Refused { .. }
+            | Self::NoSocket { .. }
+            | Self::Deserted { .. }
+            | Self::Forbidden { .. }
+            | Self::Crowded { .. }
             | Self::Unreachable { .. }
             | Self::NoAnswer { .. }
             | Self::Mute { .. }
@@ -103,8 +130,8 @@ impl Fault {
             // A proxy or a full server; the others are about the request, which will be the same.
             Self::HttpRefused { status, .. } if *status >= 500 || matches!(status, 408 | 429) => Retry::Soon,
             Self::HttpRefused { .. } => Retry::Never,
-            Self::Closed { code, .. } => match code {
-                1001 | 1012 => Retry::Spread,
+            Self::Closed { code, reason } => match code {
+                1001 | 1012 => Retry::Spread(Spread::find(reason).map(Spread::span)),
                 // Protocol error, unacceptable data, invalid text, policy, too big, extension: ours to mend.
                 1002 | 1003 | 1007 | 1008 | 1009 | 1010 => Retry::Never,
                 _ => Retry::Soon,
@@ -124,6 +151,24 @@ impl fmt::Display for Fault {
                     f,
                     "nothing listens at {address}; start one with `server`, or name another with --server"
                 )
+            }
+            Self::NoSocket { path } => {
+                write!(
+                    f,
+                    "there is no {path}; start a server with `server --listen unix:{path}`, or check the path"
+                )
+            }
+            Self::Deserted { path } => {
+                write!(f, "nobody listens at {path}; start a server with `server --listen unix:{path}`")
+            }
+            Self::Forbidden { path } => {
+                write!(
+                    f,
+                    "you may not use {path}; ask its owner for write permission, also for the directory"
+                )
+            }
+            Self::Crowded { path } => {
+                write!(f, "too many wait at {path} already; it may work later")
             }
             Self::Unreachable { address, why } => {
                 write!(f, "cannot get to {address}: {why}; check the network and --server")
@@ -161,7 +206,7 @@ impl fmt::Display for Fault {
                     1008 => "the server hung up: this was against its rules",
                     1009 => "the server hung up: a message was too long for it",
                     1011 => "the server hung up: it had an internal error",
-                    1012 => "the server is restarting",
+                    1012 => "the server stops, perhaps to start again",
                     1013 => "the server hung up: it is too busy, or this end was too slow",
                     _ => "the server hung up",
                 };
@@ -169,6 +214,8 @@ impl fmt::Display for Fault {
                 match (reason.as_str(), code) {
                     ("", 1000..=1001 | 1008..=1009 | 1011..=1013) => Ok(()),
                     ("", code) => write!(f, " (code {code})"),
+                    // That is for us, not for the person.
+                    (reason, 1012) if Spread::find(reason).is_some() => Ok(()),
                     (reason, _) => write!(f, " ({reason})"),
                 }
             }
@@ -197,6 +244,18 @@ mod tests {
                 "nothing listens at 127.0.0.1:7684; start one with `server`, or name another with --server",
             ),
             (
+                Fault::NoSocket { path: "/run/snug".into() },
+                "there is no /run/snug; start a server with `server --listen unix:/run/snug`, or check the path",
+            ),
+            (
+                Fault::Deserted { path: "/run/snug".into() },
+                "nobody listens at /run/snug; start a server with `server --listen unix:/run/snug`",
+            ),
+            (
+                Fault::Forbidden { path: "/run/snug".into() },
+                "you may not use /run/snug; ask its owner for write permission, also for the directory",
+            ),
+            (
                 Fault::HttpRefused { address: address(), status: 503, line: "too many connections".into() },
                 "127.0.0.1:7684 refused with HTTP 503 \"too many connections\"; it may work later",
             ),
@@ -204,7 +263,15 @@ mod tests {
                 Fault::HttpRefused { address: address(), status: 404, line: String::new() },
                 "127.0.0.1:7684 refused with HTTP 404; check that --server names a Snug server",
             ),
-            (Fault::Closed { code: 1012, reason: String::new() }, "the server is restarting"),
+            (Fault::Closed { code: 1012, reason: String::new() }, "the server stops, perhaps to start again"),
+            (
+                Fault::Closed { code: 1012, reason: "the server stops; spread your return over 9 s".into() },
+                "the server stops, perhaps to start again",
+            ),
+            (
+                Fault::Closed { code: 1012, reason: "new kernel".into() },
+                "the server stops, perhaps to start again (new kernel)",
+            ),
             (Fault::Closed { code: 1006, reason: String::new() }, "the server hung up (code 1006)"),
             (
                 Fault::Closed { code: 1008, reason: "too many pings".into() },
@@ -219,9 +286,11 @@ mod tests {
     #[test]
     fn what_would_happen_again_is_not_tried_again() {
         let closed = |code| Fault::Closed { code, reason: String::new() }.retry();
-        assert_eq!([closed(1012), closed(1001)], [Retry::Spread; 2]);
+        assert_eq!([closed(1012), closed(1001)], [Retry::Spread(None); 2]);
         assert_eq!([closed(1000), closed(1011), closed(1013), closed(4000)], [Retry::Soon; 4]);
         assert_eq!([closed(1002), closed(1003), closed(1007), closed(1008), closed(1009)], [Retry::Never; 5]);
+        let advised = Fault::Closed { code: 1012, reason: "bye; spread your return over 9 s".into() };
+        assert_eq!(advised.retry(), Retry::Spread(Some(Span::secs(9))));
         let http =
             |status| Fault::HttpRefused { address: String::new(), status, line: String::new() }.retry();
         assert_eq!([http(503), http(502), http(429)], [Retry::Soon; 3]);

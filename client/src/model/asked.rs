@@ -9,6 +9,9 @@ use super::outbox::{Pending, Words};
 use super::room::Room;
 use super::{Model, Question, written};
 
+/// Why something will not be sent any more.
+pub(super) const LEFT: &str = "you have left the room";
+
 impl Model {
     pub(super) fn asked(&mut self, request: Request<'_>, asks: &mut Vec<Ask>) {
         match request {
@@ -140,19 +143,28 @@ impl Model {
         if room.inside {
             return self.ask_at_once(Request::Leave { room: Some(name.clone()) }, asks);
         }
-        self.gone_out(name, asks);
+        self.gone_out(name, LEFT, asks);
         asks.push(Ask::Tell(News::Left { room: name.clone() }));
     }
 
     /// A room is no longer ours.
-    pub(super) fn gone_out(&mut self, name: &RoomName<'_>, asks: &mut Vec<Ask>) {
-        for pending in self.outbox.take_room(name) {
-            let (room, text) = (pending.room, pending.words.text().to_owned());
-            asks.push(Ask::Tell(News::Unsaid { room, text, why: "you have left the room".into() }));
-        }
+    pub(super) fn gone_out(&mut self, name: &RoomName<'_>, why: &str, asks: &mut Vec<Ask>) {
         self.rooms.retain(|room| room.name != *name);
+        self.give_up_homeless(why, asks);
         if self.current.as_ref() == Some(name) {
             self.current = self.rooms.first().map(|room| room.name.clone());
+        }
+    }
+
+    /// Gives up what was said in rooms that are not ours and is not under way.
+    pub(super) fn give_up_homeless(&mut self, why: &str, asks: &mut Vec<Ask>) {
+        let rooms = &self.rooms;
+        for pending in self.outbox.take_homeless(|name| rooms.iter().any(|room| room.name == *name)) {
+            let (room, text, why) = (pending.room, pending.words.text().to_owned(), why.to_owned());
+            asks.push(Ask::Tell(match pending.tried {
+                true => News::Unsure { room, text, why },
+                false => News::Unsaid { room, text, why },
+            }));
         }
     }
 

@@ -10,6 +10,7 @@ use protocol::chat::name::{Nick, RoomName};
 use protocol::chat::wire;
 use protocol::time::Millis;
 
+use super::asked::LEFT;
 use super::news::{Ask, News, RoomLine, Said};
 use super::{Me, Model, Phase, Question, Wish};
 
@@ -32,7 +33,7 @@ impl Model {
             Event::Left { id, room } => {
                 self.answered(id.as_deref());
                 let Ok(room) = RoomName::new(room.into_owned()) else { return };
-                self.gone_out(&room, asks);
+                self.gone_out(&room, LEFT, asks);
                 asks.push(Ask::Tell(News::Left { room }));
             }
             Event::Renamed(renamed) => self.renamed(&renamed, asks),
@@ -110,7 +111,7 @@ impl Model {
             }
             Some(Question::Hello) => self.fail(format!("the server does not let us in: {why}"), asks),
             Some(Question::Join(room)) => {
-                self.gone_out(&room, asks);
+                self.gone_out(&room, &why, asks);
                 asks.push(Ask::Tell(News::NotJoined { room, why }));
             }
             Some(Question::Other) | None => asks.push(Ask::Tell(News::Trouble(why))),

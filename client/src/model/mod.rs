@@ -256,6 +256,7 @@ impl Model {
         let was = std::mem::replace(&mut self.phase, Phase::Over);
         self.questions.clear();
         self.outbox.broken();
+        self.give_up_homeless(asked::LEFT, asks);
         for room in &mut self.rooms {
             room.inside = false;
         }
@@ -269,9 +270,13 @@ impl Model {
         if matches!(was, Phase::Welcome { since } if now.since(since) >= GOOD) {
             self.backoff.reset();
         }
-        let retry = self.backoff.next(loss.again == Again::Spread, &mut self.random);
+        let spread = if let Again::Spread(advice) = loss.again { advice } else { None };
+        let retry = match loss.again {
+            Again::Spread(advice) => self.backoff.spread(advice, &mut self.random),
+            Again::Soon | Again::Never => self.backoff.next(&mut self.random),
+        };
         self.phase = Phase::Waiting { until: now.plus(retry) };
-        asks.push(Ask::Tell(News::Lost { why: loss.why, retry }));
+        asks.push(Ask::Tell(News::Lost { why: loss.why, retry, spread }));
     }
 
     fn tick(&mut self, now: Millis, asks: &mut Vec<Ask>) {

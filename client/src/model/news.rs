@@ -41,8 +41,8 @@ pub struct Loss {
 pub enum Again {
     /// Yes.
     Soon,
-    /// Yes, but all other clients will try too.
-    Spread,
+    /// Yes, but all other clients will try too; over so long, if the server has said it.
+    Spread(Option<Span>),
     /// No.
     Never,
 }
@@ -107,6 +107,8 @@ pub enum News {
         why: String,
         /// When the next try is.
         retry: Span,
+        /// Over how long the server asked all its clients to spread their return.
+        spread: Option<Span>,
     },
     /// We are in a room.
     Joined {
@@ -195,6 +197,15 @@ pub enum News {
     },
     /// Something was surely not said.
     Unsaid {
+        /// Where.
+        room: RoomName<'static>,
+        /// What.
+        text: String,
+        /// Why not.
+        why: String,
+    },
+    /// Something was sent, but nobody knows whether it arrived, and it cannot be sent again.
+    Unsure {
         /// Where.
         room: RoomName<'static>,
         /// What.

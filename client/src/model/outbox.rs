@@ -18,7 +18,10 @@ pub(super) struct Pending {
     pub(super) id: RequestId<'static>,
     pub(super) room: RoomName<'static>,
     pub(super) words: Words,
+    /// It was sent, on this connection.
     under_way: bool,
+    /// It was sent, on some connection: the server may have it.
+    pub(super) tried: bool,
 }
 
 /// What was said.
@@ -60,7 +63,7 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, id: RequestId<'static>, room: RoomName<'static>, words: Words) {
-        self.0.push(Pending { id, room, words, under_way: false });
+        self.0.push(Pending { id, room, words, under_way: false, tried: false });
     }
 
     /// It was answered: it is confirmed, or will never be.
@@ -69,9 +72,10 @@ impl Outbox {
         Some(self.0.remove(at))
     }
 
-    /// All that was said in a room we leave.
-    pub(super) fn take_room(&mut self, room: &RoomName<'_>) -> Vec<Pending> {
-        self.0.extract_if(.., |pending| pending.room == *room && !pending.under_way).collect()
+    /// All that cannot be sent any more, since it was said in a room that is not ours. What is under way is still
+    /// confirmed, or refused.
+    pub(super) fn take_homeless(&mut self, is_ours: impl Fn(&RoomName<'_>) -> bool) -> Vec<Pending> {
+        self.0.extract_if(.., |pending| !pending.under_way && !is_ours(&pending.room)).collect()
     }
 
     /// The connection broke: nobody knows what arrived, so all is sent again.
@@ -88,6 +92,7 @@ impl Outbox {
         due.take(WINDOW.saturating_sub(under_way))
             .map(|pending| {
                 pending.under_way = true;
+                pending.tried = true;
                 pending.envelope()
             })
             .collect()

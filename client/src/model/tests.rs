@@ -13,6 +13,7 @@ use protocol::chat::wire;
 use protocol::time::{Millis, Span};
 
 use super::news::{Again, Ask, Loss, Msg, News, Said, Stop, Turn};
+use super::random::Random;
 use super::{Model, Settings, Wish};
 use protocol::chat::event::Kind;
 
@@ -193,6 +194,7 @@ fn told(news: &News) -> String {
         News::Entered { room, nicks } => format!("* {room} entered: {}", nicks.join(" ")),
         News::Went { room, nicks } => format!("* {room} left: {}", nicks.join(" ")),
         News::Unsaid { text, why, .. } => format!("* unsaid {text}: {why}"),
+        News::Unsure { text, why, .. } => format!("* unsure {text}: {why}"),
         News::Kept { text, .. } => format!("* kept {text}"),
         News::Trouble(sentence) => format!("* trouble: {sentence}"),
         other => format!("* {other:?}"),

@@ -156,11 +156,8 @@ impl Pipe {
                 let message = |line: &String| Word::Message(harmless::line(line).into_owned());
                 words.extend(words::plain(said).iter().map(message));
             }
-            News::Unsaid { text, why, .. } => {
-                self.refused += 1;
-                let beginning: String = text.chars().take(40).collect();
-                words.push(Word::Trouble(format!("not sent: {why}: {beginning}")));
-            }
+            News::Unsaid { text, why, .. } => self.refuse("not sent", why, text, words),
+            News::Unsure { text, why, .. } => self.refuse("not confirmed", why, text, words),
             News::Lost { why, .. } => {
                 if self.options.follow && self.trouble.is_none() {
                     words.push(Word::Trouble(format!("{why}; trying again")));
@@ -187,6 +184,13 @@ impl Pipe {
         }
     }
 
+    /// A line will never be confirmed.
+    fn refuse(&mut self, what: &str, why: &str, text: &str, words: &mut Vec<Word>) {
+        self.refused += 1;
+        let beginning: String = text.chars().take(40).collect();
+        words.push(Word::Trouble(format!("{what}: {why}: {beginning}")));
+    }
+
     /// How it stands now.
     pub fn standing(&mut self, now: Millis, model: &Model) -> Standing {
         let open = model.unconfirmed();
@@ -202,7 +206,9 @@ impl Pipe {
         let progress = confirmed > self.confirmed || (inside && !self.inside);
         self.confirmed = confirmed;
         self.inside |= inside;
-        if inside && open == 0 {
+        // Who follows has all the time there is, once it has found the room.
+        let follows = self.options.follow && self.inside;
+        if follows || (inside && open == 0) {
             self.waits_since = None;
         } else if progress || self.waits_since.is_none() {
             self.waits_since = Some(now);

@@ -7,3 +7,4 @@ pub mod harmless;
 pub mod history;
 pub mod row;
 pub mod words;
+pub mod wrap;

@@ -48,6 +48,12 @@ impl Row {
         self.columns = usize::from(columns);
     }
 
+    /// How many columns the terminal has.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Appends what makes the row show `prompt` and `text`, with the cursor before the byte `cursor` of the text.
     pub fn draw(&mut self, prompt: &str, text: &str, cursor: usize, out: &mut String) {
         let (before, after) = text.split_at_checked(cursor).unwrap_or((text, ""));

@@ -4,6 +4,7 @@
 use protocol::chat::event::{Durability, Kind, ResetReason};
 use protocol::chat::name::RoomName;
 use protocol::chat::slash;
+use protocol::time::Span;
 
 use crate::model::news::{News, Said};
 
@@ -22,9 +23,13 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
         News::Welcome { nick, durability, again, taken } => {
             welcome(nick, *durability, *again, taken.as_ref())
         }
-        News::Lost { why, retry } => {
-            let seconds = retry.0.div_ceil(1000);
-            vec![format!("! {why}"), format!("* trying again in {seconds} s; what you say meanwhile is kept")]
+        News::Lost { why, retry, spread } => {
+            let seconds = |span: Span| span.0.div_ceil(1000);
+            let others = spread.map(|over| format!(" (it asked all to spread over {} s)", seconds(over)));
+            let others = others.unwrap_or_default();
+            let again =
+                format!("* trying again in {} s{others}; what you say meanwhile is kept", seconds(*retry));
+            vec![format!("! {why}"), again]
         }
         News::Joined { room, people, count, topic, again } => {
             let is_current = current == Some(room);
@@ -54,7 +59,7 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
                 ResetReason::Ahead => "the server has lost the end of its log",
                 ResetReason::Unknown => "the server cannot tell what came in between",
             };
-            vec![format!("* {}{why}: messages may be missing here; these are the latest", label(room))]
+            vec![format!("* {}{why}: messages may be missing here", label(room))]
         }
         News::Said { room, said } => said_lines(said, &label(room), room),
         News::Entered { room, nicks } => vec![format!("* {}{} entered", label(room), list(nicks))],
@@ -77,6 +82,9 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
         News::Topic { room, text } if text.is_empty() => vec![format!("* {room} has no topic")],
         News::Topic { room, text } => vec![format!("* topic of {room}: {text}")],
         News::Unsaid { room, text, why } => vec![format!("! {}not sent: {why}: {text}", label(room))],
+        News::Unsure { room, text, why } => {
+            vec![format!("! {}not confirmed, it may be lost: {why}: {text}", label(room))]
+        }
         News::Kept { room, text } => vec![format!("* {}waiting to be sent: {text}", label(room))],
         News::Trouble(sentence) => vec![format!("! {sentence}")],
     }
@@ -151,7 +159,6 @@ fn list(nicks: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::time::Span;
 
     fn room(name: &'static str) -> RoomName<'static> {
         RoomName::new(name).expect("a room name")
@@ -179,8 +186,13 @@ mod tests {
             (News::Went { room: room("ops"), nicks: nicks(&["amy"]) }, "* [ops] amy left"),
             (News::Renamed { was: "amy".into(), nick: "ann".into(), me: false }, "* amy is now called ann"),
             (
-                News::Lost { why: "the connection broke".into(), retry: Span(1200) },
+                News::Lost { why: "the connection broke".into(), retry: Span(1200), spread: None },
                 "! the connection broke/* trying again in 2 s; what you say meanwhile is kept",
+            ),
+            (
+                News::Lost { why: "the server stops".into(), retry: Span(1200), spread: Some(Span::secs(9)) },
+                "! the server stops/* trying again in 2 s (it asked all to spread over 9 s); what you say meanwhile is \
+                 kept",
             ),
             (
                 News::Joined {

@@ -14,11 +14,10 @@ use protocol::chat::id::{RequestId, SessionKey, text};
 use protocol::chat::name::{Nick, RoomName, Text};
 use protocol::chat::request::{Request, Since};
 use protocol::chat::wire;
-use tungstenite::handshake::server::{Request as Head, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message as Frame, WebSocket};
 
-use super::wait_until;
+use super::{accept, wait_until};
 
 /// A server that lives as long as this value.
 pub(crate) struct Board {
@@ -163,17 +162,10 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// One connection, in a thread of its own.
-#[allow(clippy::result_large_err, reason = "the shape of tungstenite's callback")]
 fn serve(state: &Mutex<State>, stream: TcpStream) -> Result<(), Error> {
     let (mail, letters) = mpsc::channel();
     let twin = stream.try_clone()?;
-    let mut socket = tungstenite::accept_hdr(stream, |head: &Head, mut response: Response| {
-        if let Some(wanted) = head.headers().get("Sec-WebSocket-Protocol") {
-            response.headers_mut().insert("Sec-WebSocket-Protocol", wanted.clone());
-        }
-        Ok(response)
-    })
-    .map_err(|_| Error::ConnectionClosed)?;
+    let mut socket = accept(stream)?;
     socket.get_mut().set_read_timeout(Some(Duration::from_millis(5)))?;
     let result = talk(state, &mut socket, twin, mail, &letters);
     let port = socket.get_ref().peer_addr().ok();

@@ -3,11 +3,19 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub(crate) mod board;
+pub(crate) mod proxy;
 pub(crate) mod pty;
+pub(crate) mod running;
+pub(crate) mod server;
+pub(crate) mod wire;
 
+use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tungstenite::handshake::server::{Request as Head, Response};
+use tungstenite::{Error, WebSocket};
 
 /// Longer than anything takes on the slowest machine; only a test that fails waits so long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -53,4 +61,16 @@ pub(crate) fn pipe(arguments: &[&str], input: &[u8]) -> Run {
     // It may end before it has read everything.
     thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
     child.wait_with_output().expect("the client ends").into()
+}
+
+/// The server's side of the handshake.
+#[allow(clippy::result_large_err, reason = "the shape of tungstenite's callback")]
+pub(crate) fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream>, Error> {
+    let answer = |head: &Head, mut response: Response| {
+        if let Some(wanted) = head.headers().get("Sec-WebSocket-Protocol") {
+            response.headers_mut().insert("Sec-WebSocket-Protocol", wanted.clone());
+        }
+        Ok(response)
+    };
+    tungstenite::accept_hdr(stream, answer).map_err(|_| Error::ConnectionClosed)
 }

@@ -1,7 +1,9 @@
 //! Why the server ends a connection: one variant a cause, and the cause knows its close code, what the peer is told,
 //! and the name under which it is counted. Must not know how the end is carried out.
 
-use protocol::ws::{CloseCode, Violation};
+use std::borrow::Cow;
+
+use protocol::ws::{CloseCode, Spread, Violation};
 
 /// Why a connection is hung up on. The peer is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +18,8 @@ pub enum Cause {
     UnfinishedMessage,
     /// It does not read what it is sent.
     TooSlow,
-    /// The server stops.
-    Stopping,
+    /// The server stops; its clients shall not all come back at once.
+    Stopping(Spread),
     /// The desk has its own reason.
     Desk {
         /// The code to close with.
@@ -47,23 +49,23 @@ impl Cause {
             Self::NotText => CloseCode::UNSUPPORTED,
             Self::TooManyPings | Self::UnfinishedMessage => CloseCode::POLICY,
             Self::TooSlow => CloseCode::AGAIN_LATER,
-            Self::Stopping => CloseCode::RESTART,
+            Self::Stopping(_) => CloseCode::RESTART,
             Self::Desk { code, .. } => code,
         }
     }
 
     /// What the peer is told, at most 123 bytes.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
+    pub fn reason(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Violation(violation) => violation.name(),
             Self::NotText => "only text is spoken here",
             Self::TooManyPings => "too many pings",
             Self::UnfinishedMessage => "an unfinished message",
             Self::TooSlow => "you read too slowly; come back",
-            Self::Stopping => "the server stops; come back",
+            Self::Stopping(advice) => return Cow::Owned(format!("the server stops; {advice}")),
             Self::Desk { reason, .. } => reason,
-        }
+        })
     }
 
     /// A short name for counters, which stays when the sentence is improved.
@@ -75,7 +77,7 @@ impl Cause {
             Self::TooManyPings => "too-many-pings",
             Self::UnfinishedMessage => "unfinished-message",
             Self::TooSlow => "too-slow",
-            Self::Stopping => "stopping",
+            Self::Stopping(_) => "stopping",
             Self::Desk { .. } => "chat",
         }
     }
@@ -101,7 +103,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         Cause::TooManyPings,
         Cause::UnfinishedMessage,
         Cause::TooSlow,
-        Cause::Stopping,
+        Cause::Stopping(Spread::over(0)),
         desk,
     ];
     let violations = Violation::ALL.into_iter().map(Violation::name);

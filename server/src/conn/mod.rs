@@ -71,8 +71,8 @@ pub struct Conn {
 }
 
 /// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
-/// socket.
-#[cfg(not(debug_assertions))]
+/// socket, and a script's socket is a pointer.
+#[cfg(not(any(debug_assertions, feature = "scripted")))]
 const _: () = assert!(size_of::<Conn>() <= 96);
 
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl Conn {
             outbox.metrics.hangups.add(cause.name());
             // Nothing follows a close frame.
             self.unsent.drop_last_word();
-            outbox.send(id.slot, |log| encode::close(cause.code(), cause.reason(), log));
+            outbox.send(id.slot, |log| encode::close(cause.code(), &cause.reason(), log));
         }
         outbox.mark(id.slot);
     }
@@ -197,10 +197,12 @@ impl Conn {
         }
         trace!("conn {slot}: flushed, {} bytes are left", self.unsent_len());
         let left = self.unsent_len();
-        if left > manners.max_unsent {
+        // Who is hung up on already, or has asked for a page, has a deadline, and is told nothing more.
+        let is_open = self.waits() == Waits::ForWords;
+        if left > manners.max_unsent && is_open {
             return Flushed::OverBudget;
         }
-        if left > manners.lag() && !self.lagging && self.closing == Closing::Open {
+        if left > manners.lag() && !self.lagging && is_open {
             self.lagging = true;
             return Flushed::Lags;
         }
@@ -232,7 +234,7 @@ impl Conn {
         if self.closing.send() {
             let (cause, mut frame) = (Cause::TooSlow, Vec::new());
             metrics.hangups.add(cause.name());
-            encode::close(cause.code(), cause.reason(), &mut frame);
+            encode::close(cause.code(), &cause.reason(), &mut frame);
             self.unsent.drop_last_word();
             self.unsent.keep(std::iter::once(frame.as_slice()));
         }

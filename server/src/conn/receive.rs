@@ -186,6 +186,8 @@ impl Conn {
             outbox.send(id.slot, |log| encode::close_reply(frame, log));
         }
         self.phase = Phase::Draining;
+        // Also if nothing is left to say: the flush sees that both close frames have passed.
+        outbox.mark(id.slot);
     }
 }
 

@@ -9,6 +9,9 @@ use mio::{Interest, Registry, Token};
 use protocol::time::Span;
 use rustix::net::sockopt;
 
+#[cfg(any(test, feature = "scripted"))]
+use crate::fake;
+
 /// A connected socket.
 #[derive(Debug)]
 pub enum Transport {
@@ -16,6 +19,9 @@ pub enum Transport {
     Plain(TcpStream),
     /// A socket in the file system: the peer is on this machine.
     Unix(UnixStream),
+    /// A socket without a kernel: a script is the peer.
+    #[cfg(any(test, feature = "scripted"))]
+    Fake(fake::Socket),
 }
 
 impl Transport {
@@ -27,6 +33,8 @@ impl Transport {
         match self {
             Self::Plain(stream) => retry(|| stream.read(scratch)),
             Self::Unix(stream) => retry(|| stream.read(scratch)),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(socket) => retry(|| socket.read(scratch)),
         }
     }
 
@@ -38,6 +46,8 @@ impl Transport {
         match self {
             Self::Plain(stream) => retry(|| write(stream, slices)),
             Self::Unix(stream) => retry(|| write(stream, slices)),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(socket) => retry(|| write(socket, slices)),
         }
     }
 
@@ -47,6 +57,8 @@ impl Transport {
         match self {
             Self::Plain(stream) => drop(stream.shutdown(Shutdown::Write)),
             Self::Unix(stream) => drop(stream.shutdown(Shutdown::Write)),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(socket) => socket.finish(),
         }
     }
 
@@ -59,6 +71,11 @@ impl Transport {
         match self {
             Self::Plain(stream) => stream.register(registry, token, both),
             Self::Unix(stream) => stream.register(registry, token, both),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(socket) => {
+                socket.register(token);
+                Ok(())
+            }
         }
     }
 }

@@ -108,6 +108,58 @@ fn a_position_that_is_of_no_use() {
 }
 
 #[test]
+fn what_waits_for_its_tick_in_a_room_one_has_left() {
+    let mut story = Story::in_the_lobby();
+    story.types("bye");
+    story.happens(Msg::Asked(Request::Leave { room: None }));
+    story.hears(r#"{"type":"left","room":"lobby"}"#);
+    // Its tick may yet come …
+    story.so_far(&[
+        "> say #1 lobby: bye",
+        "> Leave { room: Some(RoomName(\"lobby\")) }",
+        "* Left { room: RoomName(\"lobby\") }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 1);
+    // … but not over another connection, and in a room one is not in nothing can be said again.
+    story.breaks();
+    story.so_far(&["* unsure bye: you have left the room", "* lost: it broke"]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
+fn a_room_that_one_leaves_while_there_is_no_connection() {
+    let mut story = Story::in_the_lobby();
+    story.types("sent");
+    story.breaks();
+    story.types("kept");
+    story.happens(Msg::Asked(Request::Leave { room: None }));
+    story.so_far(&[
+        "> say #1 lobby: sent",
+        "* lost: it broke",
+        "* kept kept",
+        "* unsure sent: you have left the room",
+        "* unsaid kept: you have left the room",
+        "* Left { room: RoomName(\"lobby\") }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
+fn a_room_that_does_not_let_one_in_says_why() {
+    let mut story = Story::in_the_lobby();
+    story.happens(Msg::Asked(Request::Join { room: room("ops"), since: Since::Last(50) }));
+    let id = story.asked.clone();
+    story.types("hello");
+    story.error("too_many_rooms", "enough rooms", &id);
+    story.so_far(&[
+        "> join ops last 50",
+        "* unsaid hello: enough rooms",
+        "* NotJoined { room: RoomName(\"ops\"), why: \"enough rooms\" }",
+    ]);
+    assert_eq!(story.model.unconfirmed(), 0);
+}
+
+#[test]
 fn the_first_connection_fails() {
     let mut story = Story::new(Wish::Guest, &["lobby"]);
     story.happens(Msg::Start);
@@ -140,6 +192,28 @@ fn the_waits_grow_and_a_good_connection_makes_them_short_again() {
     story.welcome("bob", ONE);
     story.after(Span::secs(5));
     assert!(wait(&mut story) < 500);
+}
+
+#[test]
+fn four_thousand_come_back_over_as_long_as_the_server_asked_for() {
+    let mut random = Random::new([1, 2, 3, 4]);
+    let over = Span::secs(10);
+    let mut seconds = [0; 10];
+    for _ in 0..4000 {
+        let mut story = Story::in_the_lobby();
+        // Whatever happened before, each of them has random numbers of its own.
+        story.model.random = Random::new(std::array::from_fn(|_| random.below(u64::MAX)));
+        let loss = Loss { why: "it stops".into(), again: Again::Spread(Some(over)) };
+        story.happens(Msg::Lost(loss));
+        let wait = story.model.deadline().expect("a next try").since(story.now);
+        seconds[usize::try_from(wait.0 / 1000).expect("small")] += 1;
+        // If that fails, it goes on as ever.
+        story.after(wait);
+        story.breaks();
+        assert!(story.model.deadline().expect("a next try").since(story.now) < Span::secs(1));
+    }
+    println!("returns in each second: {seconds:?}");
+    assert!(seconds.iter().all(|count| (200..=800).contains(count)), "{seconds:?}");
 }
 
 #[test]
