@@ -76,10 +76,12 @@ impl<D: Desk> Reactor<D> {
         self.table.bury(slot);
     }
 
-    /// Leaves it unread for a while. What it does not get to say, it need not say: its idle deadline stands still.
+    /// Leaves it unread for a while. What it does not get to say, it need not say: its idle deadline stands still, and
+    /// so does that of the message it has begun.
     fn pause(&mut self, slot: u32) {
         let Some((_, conn)) = self.table.conn(slot) else { return };
         conn.pause();
+        self.unfinished.remove(slot);
         if conn.waits() == Waits::ForWords {
             self.deadlines.remove(slot);
         }
@@ -104,8 +106,11 @@ impl<D: Desk> Reactor<D> {
             return;
         }
         conn.resume();
-        let waits = conn.waits();
+        let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
         self.wait_for(now, id.slot, waits);
+        if is_mid_message {
+            self.unfinished.set(id.slot, Deadline::Message, now);
+        }
         self.list(id);
     }
 
