@@ -158,6 +158,12 @@ impl Deadlines {
         self.queues.iter().filter_map(|queue| Some(self.links.get(queue.head as usize)?.due)).min()
     }
 
+    /// The connection that was put in longest ago, if all are put in for the same thing.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u32> {
+        self.queues.iter().map(|queue| queue.head).find(|head| *head != NONE)
+    }
+
     /// Takes out one connection that is late, and says with what.
     pub fn pop_late(&mut self, now: Millis) -> Option<(u32, Deadline)> {
         for deadline in Deadline::ALL {
