@@ -189,12 +189,13 @@ mod tests {
         deadlines.set(2, Deadline::Idle, Millis(10));
         deadlines.set(1, Deadline::Idle, Millis(20));
 
+        assert_eq!(deadlines.oldest(), Some(2));
         assert_eq!(deadlines.next(), Some(Millis(30_010)));
         assert_eq!(deadlines.pop_late(Millis(30_009)), None);
         assert_eq!(deadlines.pop_late(Millis(30_020)), Some((2, Deadline::Idle)));
         assert_eq!(deadlines.pop_late(Millis(30_020)), Some((1, Deadline::Idle)));
         assert_eq!(deadlines.pop_late(Millis(u64::MAX)), None);
-        assert_eq!(deadlines.next(), None);
+        assert_eq!((deadlines.next(), deadlines.oldest()), (None, None));
     }
 
     #[test]

@@ -52,8 +52,13 @@ fn run(address: SocketAddr, time: Duration) -> Result<(), String> {
     let attackers = Attackers::start().map_err(|error| format!("cannot start the attackers: {error}"))?;
     let talk = people.talk(time);
     drop(attackers);
-    println!("{}", counters(address).map_err(|error| format!("the server is not there any more: {error}"))?);
-    println!("{}", talk?);
+    let counters = counters(address);
+    if let Ok(text) = &counters {
+        println!("{text}");
+    }
+    let figures = talk?;
+    counters.map_err(|error| format!("the server is not there any more: {error}"))?;
+    println!("{figures}");
     Ok(())
 }
 
