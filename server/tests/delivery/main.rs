@@ -19,3 +19,20 @@ mod history;
 mod kills;
 mod people;
 mod run;
+
+#[cfg(feature = "faults")]
+mod seeded;
+// The cuts of the power, which notice what no kill can show. They stand on these.
+#[cfg(feature = "faults")]
+#[path = "../storage/cuts.rs"]
+mod cuts;
+#[cfg(feature = "faults")]
+#[path = "../storage/desk.rs"]
+#[allow(dead_code, reason = "others use more of it")]
+mod desk;
+#[cfg(feature = "faults")]
+#[path = "../storage/vfs.rs"]
+#[allow(dead_code, reason = "others use more of it")]
+mod vfs;
+#[cfg(feature = "faults")]
+use support::chance;

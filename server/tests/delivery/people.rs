@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::history::{Event, Person};
-use crate::support::PATIENCE;
 use crate::support::chance::Chance;
 use crate::support::peer::{CLOSE, PING, PONG, Peer, TEXT, frame, upgrade};
 
@@ -93,9 +92,9 @@ impl Somebody {
     }
 
     /// Comes back until it has nothing left to do, or nothing has come for so long that it never will.
-    pub(crate) fn live(&mut self, address: SocketAddr, book: &Book) {
+    pub(crate) fn live(&mut self, address: SocketAddr, patience: Duration, book: &Book) {
         let (mut heard, mut since) = (0, Instant::now());
-        while !self.is_done(book) && since.elapsed() < PATIENCE {
+        while !self.is_done(book) && since.elapsed() < patience {
             if self.connect(address, book).is_err() {
                 self.breaks += 1;
                 thread::sleep(Duration::from_millis(2));

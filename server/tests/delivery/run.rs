@@ -14,7 +14,7 @@ use crate::people::{Book, ROOM, Somebody};
 use crate::support::chance::Chance;
 use crate::support::chaos::{Proxy, Weather};
 use crate::support::honest::Over;
-use crate::support::{Server, until};
+use crate::support::{PATIENCE, Server, until};
 
 /// A folder that is not there yet, and is gone when the story ends. On a disk, not in memory.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -61,6 +61,8 @@ pub(crate) struct Run {
     pub(crate) lifetime: usize,
     /// How many ticks there are before the server is killed, at most.
     pub(crate) ticks: usize,
+    /// After so long without anything to hear a client gives up.
+    pub(crate) patience: Duration,
     /// Further words for the server's command line.
     pub(crate) flags: &'static [&'static str],
     /// Which fault the server has, if it was built so that it can have one.
@@ -69,7 +71,9 @@ pub(crate) struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { seed: 1, kills: 50, senders: 4, readers: 3, lifetime: 300, ticks: 60, flags: &[], fault: None }
+        let (seed, kills, senders, readers, lifetime, ticks) = (1, 50, 4, 3, 300, 60);
+        let (patience, flags, fault) = (PATIENCE, &[][..], None);
+        Self { seed, kills, senders, readers, lifetime, ticks, patience, flags, fault }
     }
 }
 
@@ -103,7 +107,7 @@ impl Run {
                 let mut somebody = Somebody::new(number, seed, is_reader, self.lifetime);
                 let book = &book;
                 people.push(scope.spawn(move || {
-                    somebody.live(place, book);
+                    somebody.live(place, self.patience, book);
                     somebody.breaks
                 }));
             }
@@ -119,7 +123,7 @@ impl Run {
             breaks += readers.into_iter().map(|person| person.join().unwrap()).sum::<usize>();
             // Somebody comes late and reads all of it.
             let late = self.senders + self.readers;
-            Somebody::new(late, seed, true, usize::MAX).live(address, &book);
+            Somebody::new(late, seed, true, usize::MAX).live(address, self.patience, &book);
             server
         });
         server.signal(Signal::TERM);
