@@ -287,6 +287,8 @@ impl Desk for Server {
                     let Some(conn) = conn else { continue };
                     Input::Refused { conn, id, reason }
                 }
+                // Only the engine on a disk answers so, and nothing starts that one yet.
+                Answer::Unknown { .. } => continue,
             };
             self.tell_hub(now, input, outbox);
         }

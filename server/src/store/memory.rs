@@ -11,6 +11,7 @@ use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
+use super::page::{Page, cost, stamp};
 use super::{ANSWERS_AT_ONCE, Answer, Engine, Letter};
 
 /// How much is kept.
@@ -29,13 +30,6 @@ impl Default for Ring {
         Self { entries: 256, bytes: 256 * 1024, total: 16 * 1024 * 1024 }
     }
 }
-
-/// How many bytes of entries one page holds at most; always one entry at least. What a page holds waits in the
-/// reader's connection, so a page is a fraction of what may wait there.
-const PAGE_BYTES: usize = 64 * 1024;
-
-/// What an entry costs beside its text and names, about: its place in the log, in the order of all, and by its id.
-const ENTRY_COST: usize = 160;
 
 /// What a room costs beside its entries, about.
 const ROOM_COST: usize = 256;
@@ -62,6 +56,8 @@ pub struct Memory {
 struct Log {
     /// The number of the newest entry.
     last: u64,
+    /// The time of the newest entry.
+    time: u64,
     /// The newest entries, with numbers up to `last` without a hole.
     entries: VecDeque<Stored>,
     bytes: usize,
@@ -102,12 +98,13 @@ impl Memory {
             Log { last: floor, ..Log::default() }
         });
         log.last += 1;
+        log.time = stamp(wall, log.time);
         if record.kind == Kind::Topic {
             log.topic = record.text.clone();
         }
         Stored {
             seq: log.last,
-            time: wall,
+            time: log.time,
             kind: record.kind,
             user: record.user,
             nick: record.nick.clone(),
@@ -273,11 +270,8 @@ impl Log {
         };
         let (start, end) = (index(from), index(to.saturating_add(1)));
         let asked = self.entries.range(start.min(end)..end);
-        let mut bytes = 0;
-        let fits = |entry: &&Stored| {
-            bytes += cost(entry);
-            bytes <= PAGE_BYTES || bytes == cost(entry)
-        };
+        let mut page = Page::default();
+        let fits = |entry: &&Stored| page.takes(entry);
         if !backwards {
             return asked.take_while(fits).cloned().collect();
         }
@@ -285,8 +279,4 @@ impl Log {
         page.reverse();
         page
     }
-}
-
-fn cost(entry: &Stored) -> usize {
-    entry.text.len() + entry.nick.len() + entry.id.as_ref().map_or(0, |id| id.as_str().len()) + ENTRY_COST
 }

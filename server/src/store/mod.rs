@@ -7,6 +7,8 @@
 //! has too much in a full mailbox is not read until there is room. So a disk that stalls slows those who write.
 
 mod memory;
+mod page;
+mod sqlite;
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,6 +21,7 @@ use crate::clock::Clock;
 use crate::worker::{Bell, Worker};
 
 pub use memory::{Memory, Ring};
+pub use sqlite::{Epochs, Fault, Notice, Sqlite};
 
 /// How many bytes of letters fit in a mailbox, for each letter of its depth: a long line of talk.
 const BYTES_PER_LETTER: usize = 1024;
@@ -59,6 +62,13 @@ pub enum Answer {
         /// Why not.
         reason: Refusal,
     },
+    /// The disk failed: the entry may be kept or not, or what was asked for could not be read. Nothing is to be said:
+    /// the connection is to be ended (1011), so that its client comes back, asks again and sends again what had no
+    /// tick.
+    Unknown {
+        /// Whose letter it was, if it came by one of our connections.
+        conn: Option<ConnId>,
+    },
 }
 
 /// Keeps entries.
@@ -68,10 +78,15 @@ pub trait Engine: std::fmt::Debug + Send {
     ///
     /// A room's numbers are 1, 2, 3 … without a hole, given in the transaction. An entry whose `(user, id)` is kept
     /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
-    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration.
+    /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration: an entry's
+    /// time never goes back within its room, and is 0 while no believable time is known.
+    ///
+    /// After a failure there may be answers before those: entries that turned out to be kept after their letters had
+    /// been answered with [`Answer::Unknown`]. They have no origin.
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>);
 
-    /// The life of the logs to which the numbers given now belong.
+    /// The life of the logs to which the numbers given now belong. If [`Self::work`] has changed it, the logs are not
+    /// what they were: every connection is to be ended (1012), so that all come back and are told by a reset.
     fn epoch(&self) -> Epoch;
 
     /// How many bytes of memory the kept entries take, about.

@@ -1,5 +1,8 @@
 //! What every engine has to do. The same stories run for each.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hub::effect::{Purpose, Range, Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::event::{Kind, ResetReason};
@@ -7,7 +10,7 @@ use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
-use super::{ANSWERS_AT_ONCE, Answer, Letter, Memory, Ring, Share, Store};
+use super::{ANSWERS_AT_ONCE, Answer, Letter, Memory, Ring, Share, Sqlite, Store};
 
 const EPOCH: Epoch = Epoch([1; 8]);
 const CONN: ConnId = ConnId { slot: 3, generation: 9 };
@@ -15,7 +18,32 @@ const ALICE: UserId = UserId([0xa; 10]);
 const BOB: UserId = UserId([0xb; 10]);
 
 fn engines(story: impl Fn(Store)) {
+    in_memory(&story);
+    let folder = Folder::new();
+    let sqlite = Sqlite::open(&folder.0, 0, Box::new(|| Some(EPOCH))).unwrap();
+    story(Store::new(sqlite));
+}
+
+/// For what is asked of the engine that forgets.
+fn in_memory(story: impl Fn(Store)) {
     story(Store::new(Memory::new(EPOCH, Ring::default())));
+}
+
+/// Not there yet, and gone when the story ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("snug-engines-{}-{number}", std::process::id())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 fn room(name: &'static str) -> RoomName<'static> {
@@ -122,7 +150,7 @@ fn a_room_nobody_spoke_in_is_empty() {
 
 #[test]
 fn what_is_forgotten_is_said_to_be_gone() {
-    engines(|mut store| {
+    in_memory(|mut store| {
         let first = applied(say(&mut store, ALICE, "k", "lobby", "the first"));
         for _ in 0..300 {
             say(&mut store, BOB, "", "lobby", "and more");
@@ -170,7 +198,7 @@ fn all_rooms_together_are_bounded() {
 
 #[test]
 fn a_page_that_comes_too_late_says_so() {
-    engines(|mut store| {
+    in_memory(|mut store| {
         for _ in 0..300 {
             say(&mut store, BOB, "", "lobby", "and more");
         }
@@ -311,5 +339,109 @@ fn answers_are_made_as_they_are_taken() {
             assert!(in_memory <= ANSWERS_AT_ONCE, "{in_memory} bytes of answers wait");
             assert_eq!(store.mail(), left);
         }
+    });
+}
+
+/// What one `work` is asked is one transaction, and each letter sees what the letters before it did.
+#[test]
+fn letters_are_answered_in_their_order() {
+    engines(|mut store| {
+        let record = |id: &str, text: &str| {
+            Letter::Record(Record {
+                room: room("lobby"),
+                user: ALICE,
+                nick: "alice".into(),
+                kind: Kind::Talk,
+                text: text.into(),
+                id: RequestId::new(id.to_owned()),
+                origin: Some(CONN),
+            })
+        };
+        let purpose = Purpose::History { id: None };
+        let ask = || {
+            Letter::Recall(Recall {
+                conn: CONN,
+                room: room("lobby"),
+                purpose: purpose.clone(),
+                span: Range::From(1),
+            })
+        };
+        for letter in [
+            ask(),
+            record("a", "one"),
+            ask(),
+            record("a", "one"),
+            record("a", "other"),
+            record("b", "two"),
+            ask(),
+        ] {
+            store.post(0, letter);
+        }
+        let mut told = Vec::new();
+        while let Some((answer, _)) = store.next(|| 0) {
+            told.push(match answer {
+                Answer::Applied(Applied { entry, dup, .. }) => {
+                    format!("{} {} dup {dup}", entry.seq, entry.text)
+                }
+                Answer::Recalled(recalled) => format!("{:?}", seqs(&recalled)),
+                Answer::Refused { reason, .. } => format!("{reason:?}"),
+                Answer::Unknown { .. } => "unknown".to_owned(),
+            });
+        }
+        let expected =
+            ["[]", "1 one dup false", "[1]", "1 one dup true", "IdConflict", "2 two dup false", "[1, 2]"];
+        assert_eq!(told, expected);
+    });
+}
+
+#[test]
+fn time_never_goes_back_in_a_room() {
+    const NOON: u64 = 1_800_000_000_000;
+    engines(|mut store| {
+        let mut at = |wall: u64, name: &'static str| {
+            let record = Record {
+                room: room(name),
+                user: ALICE,
+                nick: "alice".into(),
+                kind: Kind::Talk,
+                text: "tick".into(),
+                id: None,
+                origin: None,
+            };
+            store.post(0, Letter::Record(record));
+            applied(store.next(|| wall).unwrap().0).entry.time
+        };
+        assert_eq!(at(7, "lobby"), 0, "a clock at 1970 is not believed");
+        assert_eq!(at(NOON, "lobby"), NOON);
+        assert_eq!(at(NOON - 1000, "lobby"), NOON);
+        assert_eq!(at(0, "lobby"), NOON);
+        assert_eq!(at(u64::MAX, "lobby"), NOON);
+        assert_eq!(at(NOON - 1000, "ops"), NOON - 1000, "another room has a time of its own");
+    });
+}
+
+/// Positions and limits that no client should send do no harm.
+#[test]
+fn absurd_questions_have_plain_answers() {
+    engines(|mut store| {
+        for text in ["a", "b", "c"] {
+            say(&mut store, ALICE, "", "lobby", text);
+        }
+        let after = |epoch, seq| Range::Since(Since::After { epoch, seq });
+        for name in ["lobby", "quiet"] {
+            for seq in [0, 1, 3, 4, 1 << 53, i64::MAX as u64, u64::MAX] {
+                for epoch in [EPOCH, Epoch([0xff; 8])] {
+                    let _ = recall(&mut store, name, after(epoch, seq));
+                }
+                let _ = recall(&mut store, name, Range::From(seq));
+                for limit in [0, 1, u32::MAX] {
+                    let _ = recall(&mut store, name, Range::Before { seq, limit });
+                }
+            }
+        }
+        let most = recall(&mut store, "lobby", Range::Since(Since::Last(u32::MAX)));
+        assert_eq!(seqs(&most), [1, 2, 3]);
+        assert_eq!(recall(&mut store, "lobby", after(EPOCH, u64::MAX)).reset, Some(ResetReason::Ahead));
+        assert_eq!(seqs(&recall(&mut store, "lobby", Range::Before { seq: u64::MAX, limit: 2 })), [2, 3]);
     });
 }

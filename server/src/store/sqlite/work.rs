@@ -1,0 +1,237 @@
+//! Works through letters in one transaction, and comes out of what fails on the way. Must not know how the database is
+//! opened or made.
+
+use std::collections::VecDeque;
+
+use hub::effect::Record;
+use hub::input::{Applied, Recalled, Refusal, Stored};
+use protocol::chat::event::Kind;
+use protocol::chat::id::Epoch;
+use rusqlite::Connection;
+
+use super::super::page::stamp;
+use super::super::{Answer, Engine, Letter};
+use super::fault::{Fault, Trouble};
+use super::folder::beside;
+use super::recall::recall;
+use super::rows::{Entry, Room};
+use super::{CACHE_KIB, OVERHEAD, Sqlite, wal};
+
+/// What became of a letter.
+enum Outcome {
+    New { room: i64, seq: u64, time: u64 },
+    Again(Stored),
+    Conflict,
+    Full,
+    Unknown,
+    Found(Recalled),
+}
+
+/// What is to become of entries that are new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Store,
+    /// There is no space.
+    Refuse,
+    /// The disk has just failed.
+    LeaveUnknown,
+}
+
+/// Why a transaction did not come to its end, and what its outcomes are if it did nevertheless: its commit failed.
+struct Failure {
+    trouble: Trouble,
+    doubt: Option<Vec<Outcome>>,
+}
+
+impl Engine for Sqlite {
+    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
+        if self.conn.is_none() && self.reopen(wall).is_ok() {
+            let doubt = std::mem::take(&mut self.doubt);
+            let stored = doubt.first().is_some_and(|first| self.is_stored(first));
+            answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Applied));
+        }
+        let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
+        let outcomes = match self.attempt(wall, letters, mode) {
+            Ok(outcomes) => outcomes,
+            Err(failure) => self.recover(wall, letters, failure),
+        };
+        self.told = outcomes.iter().rev().find_map(key).or(self.told);
+        answers.extend(letters.drain(..).zip(outcomes).map(|(letter, outcome)| answer(letter, outcome)));
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn held(&self) -> usize {
+        CACHE_KIB as usize * 1024 + OVERHEAD
+    }
+}
+
+impl Sqlite {
+    fn attempt(&self, wall: u64, letters: &VecDeque<Letter>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
+        let Some(conn) = &self.conn else {
+            return Ok(letters.iter().map(|_| Outcome::Unknown).collect());
+        };
+        let writes = mode == Mode::Store && letters.iter().any(|letter| matches!(letter, Letter::Record(_)));
+        let failed = |trouble| Failure { trouble, doubt: None };
+        if writes {
+            run(conn, "BEGIN IMMEDIATE").map_err(failed)?;
+        }
+        let outcome = |letter: &Letter| match letter {
+            Letter::Record(record) => self.record(conn, wall, record, mode),
+            Letter::Recall(asked) => recall(conn, asked).map(Outcome::Found),
+        };
+        let outcomes = letters.iter().map(outcome).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        match if writes { run(conn, "COMMIT") } else { Ok(()) } {
+            Ok(()) => Ok(outcomes),
+            Err(trouble) => Err(Failure { trouble, doubt: Some(outcomes) }),
+        }
+    }
+
+    fn record(&self, conn: &Connection, wall: u64, record: &Record, mode: Mode) -> Result<Outcome, Trouble> {
+        if let Some(id) = &record.id {
+            if let Some((room, Entry { stored, .. })) = Entry::by_id(conn, record.user, id)? {
+                let same =
+                    room == record.room.as_str() && stored.text == record.text && stored.kind == record.kind;
+                return Ok(if same { Outcome::Again(stored) } else { Outcome::Conflict });
+            }
+        }
+        match mode {
+            Mode::Refuse => return Ok(Outcome::Full),
+            Mode::LeaveUnknown => return Ok(Outcome::Unknown),
+            Mode::Store => {}
+        }
+        let name = record.room.as_str();
+        let room = match Room::find(conn, &record.room)? {
+            Some(room) => room,
+            None => Room::make(conn, name, "", 0)?,
+        };
+        let entry = Entry::new(&room, self.ordinal, record, stamp(wall, room.time));
+        entry.insert(conn)?;
+        if record.kind == Kind::Topic {
+            room.set_topic(conn, name, &record.text)?;
+        }
+        Ok(Outcome::New { room: room.key, seq: entry.stored.seq, time: entry.stored.time })
+    }
+
+    /// What became of the letters of a transaction that failed. Afterwards the database is open, or cannot be.
+    fn recover(&mut self, wall: u64, letters: &VecDeque<Letter>, failure: Failure) -> Vec<Outcome> {
+        let Failure { trouble, doubt } = failure;
+        let unknown = || letters.iter().map(|_| Outcome::Unknown).collect();
+        self.conn = None;
+        let mode = match trouble {
+            Trouble::Damaged(why) => {
+                self.fault = self.replace(why, wall).err();
+                return unknown();
+            }
+            Trouble::Full => Mode::Refuse,
+            Trouble::Newer | Trouble::Other(_) => Mode::LeaveUnknown,
+        };
+        let full = mode == Mode::Refuse;
+        self.fault = Some(trouble.at(self.folder.path())).filter(|_| !full);
+        let applied = doubt.iter().flatten().zip(letters).filter_map(applied);
+        let applied = applied.collect::<Vec<_>>();
+        let epoch = self.epoch;
+        if let Err(fault) = self.reopen(wall) {
+            self.fault = Some(fault);
+            self.doubt = applied;
+            return unknown();
+        }
+        if epoch != self.epoch {
+            return unknown();
+        }
+        match doubt {
+            Some(doubt) if applied.first().is_some_and(|first| self.is_stored(first)) => doubt,
+            _ => self.attempt(wall, letters, mode).unwrap_or_else(|_| unknown()),
+        }
+    }
+
+    /// Opens the database again, after something failed. If that takes a new one, or what was stored is gone, it begins
+    /// a new epoch.
+    fn reopen(&mut self, wall: u64) -> Result<(), Fault> {
+        if !self.folder.database().exists() {
+            return self.start(wall);
+        }
+        let log = beside(&self.folder.database(), "-wal");
+        let opened = wal::mend(&log).map_err(Trouble::from).and_then(|()| self.connect(false));
+        match opened {
+            Err(Trouble::Damaged(why)) => return self.replace(why, wall),
+            opened => opened.map_err(|trouble| trouble.at(self.folder.path()))?,
+        }
+        let (Some((room, seq)), Some(conn)) = (self.told, &self.conn) else { return Ok(()) };
+        match Entry::find(conn, room, seq) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                self.fault =
+                    Some(Fault::Io(self.folder.path().to_owned(), "what was stored is gone".to_owned()));
+                self.told = None;
+                self.begin_epoch(wall)
+            }
+            Err(Trouble::Damaged(why)) => self.replace(why, wall),
+            Err(trouble) => {
+                self.conn = None;
+                Err(trouble.at(self.folder.path()))
+            }
+        }
+    }
+
+    fn is_stored(&self, applied: &Applied) -> bool {
+        let Some(conn) = &self.conn else { return false };
+        let Ok(Some(room)) = Room::find(conn, &applied.room) else { return false };
+        matches!(Entry::find(conn, room.key, applied.entry.seq), Ok(Some(entry)) if entry.stored == applied.entry)
+    }
+}
+
+fn run(conn: &Connection, sql: &str) -> Result<(), Trouble> {
+    conn.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+/// The room and the number of an entry that is new.
+fn key(outcome: &Outcome) -> Option<(i64, u64)> {
+    match outcome {
+        Outcome::New { room, seq, .. } => Some((*room, *seq)),
+        _ => None,
+    }
+}
+
+/// A new entry, as it is told to those in the room. Its author is told that nothing is known.
+fn applied((outcome, letter): (&Outcome, &Letter)) -> Option<Applied> {
+    let (Outcome::New { seq, time, .. }, Letter::Record(record)) = (outcome, letter) else { return None };
+    let Record { room, .. } = record.clone();
+    Some(Applied { room, entry: stored(record.clone(), *seq, *time), origin: None, dup: false })
+}
+
+fn stored(record: Record, seq: u64, time: u64) -> Stored {
+    let Record { user, nick, kind, text, id, .. } = record;
+    Stored { seq, time, kind, user, nick, text, id }
+}
+
+fn answer(letter: Letter, outcome: Outcome) -> Answer {
+    let record = match letter {
+        Letter::Record(record) => record,
+        Letter::Recall(asked) => {
+            return match outcome {
+                Outcome::Found(recalled) => Answer::Recalled(recalled),
+                _ => Answer::Unknown { conn: Some(asked.conn) },
+            };
+        }
+    };
+    let origin = record.origin;
+    let (entry, dup, room) = match outcome {
+        Outcome::New { seq, time, .. } => {
+            let room = record.room.clone();
+            (stored(record, seq, time), false, room)
+        }
+        Outcome::Again(entry) => (entry, true, record.room),
+        Outcome::Conflict => {
+            return Answer::Refused { conn: origin, id: record.id, reason: Refusal::IdConflict };
+        }
+        Outcome::Full => {
+            return Answer::Refused { conn: origin, id: record.id, reason: Refusal::StorageFull };
+        }
+        Outcome::Unknown | Outcome::Found(_) => return Answer::Unknown { conn: origin },
+    };
+    Answer::Applied(Applied { room, entry, origin, dup })
+}
