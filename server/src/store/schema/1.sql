@@ -24,8 +24,11 @@ CREATE TABLE rooms (
 ) STRICT;
 
 CREATE TABLE entries (
-    room_id INTEGER NOT NULL REFERENCES rooms,
-    seq     INTEGER NOT NULL,  -- 1, 2, 3 ... in each room
+    -- Room and number in one: room_id * 2^40 + seq. So a room's entries lie side by side, in one tree whose upper pages
+    -- hold nothing but numbers: they are few, stay in memory, and a page that goes bad takes few entries along.
+    key     INTEGER PRIMARY KEY,
+    room_id INTEGER NOT NULL AS (key >> 40),
+    seq     INTEGER NOT NULL AS (key & 1099511627775),  -- 1, 2, 3 ... in each room
     epoch   INTEGER NOT NULL REFERENCES epochs,
     kind    INTEGER NOT NULL,  -- 0 talk, 1 me, 2 topic; later: 3 edit, 4 delete, 5 react, 6 kick
     user    BLOB    NOT NULL,  -- 10 bytes
@@ -34,8 +37,7 @@ CREATE TABLE entries (
     ref     INTEGER,  -- later: the number of the entry that an edit, a deletion or a reaction is about
     time    INTEGER NOT NULL,  -- milliseconds since 1970, never less than in the entry before; 0 if it was never known
     body    TEXT    NOT NULL,
-    seal    INTEGER NOT NULL,
-    PRIMARY KEY (room_id, seq)
-) STRICT, WITHOUT ROWID;
+    seal    INTEGER NOT NULL
+) STRICT;
 
 CREATE UNIQUE INDEX entries_by_id ON entries (user, id) WHERE id IS NOT NULL;

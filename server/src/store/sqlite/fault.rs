@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why the store cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,18 +155,23 @@ impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as E;
         match &error {
-            // A column of another type, or text that is no UTF-8: nobody has written that.
+            // A column of another type, text that is no UTF-8, a table that is not there: nobody has written that.
             E::FromSqlConversionFailure(..)
             | E::IntegralValueOutOfRange(..)
             | E::InvalidColumnType(..)
             | E::Utf8Error(..)
+            | E::SqlInputError { .. }
             | E::QueryReturnedNoRows => return Self::Damaged(error.to_string()),
             _ => {}
         }
+        // The file ends where it should not, or the file system has noticed what we would have.
+        let extended = error.sqlite_extended_error_code();
+        if let Some(ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS) = extended {
+            return Self::Damaged(error.to_string());
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            // Numbers and keys are looked up before they are given, so one that is taken was not found: a broken tree.
-            // A table that is missing or differs is the same.
+            // Numbers and ids are looked up before they are given, so one that is taken was not found: a broken tree.
             Some(ErrorCode::ConstraintViolation | ErrorCode::Unknown | ErrorCode::TypeMismatch) => {
                 Self::Damaged(error.to_string())
             }

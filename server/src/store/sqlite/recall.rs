@@ -6,11 +6,11 @@ use protocol::chat::event::ResetReason;
 use protocol::chat::id::Epoch;
 use protocol::chat::request::Since;
 use protocol::limits::DEFAULT_LAST;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::super::page::Page;
 use super::fault::Trouble;
-use super::rows::{Entry, Room, entry, ordinal_of, signed};
+use super::rows::{Entry, Room, entry, entry_key, ordinal_of};
 
 /// Answers a question. Reads only.
 pub(super) fn recall(conn: &Connection, recall: &Recall) -> Result<Recalled, Trouble> {
@@ -74,10 +74,13 @@ impl Past<'_> {
             return Ok(from);
         };
         // Where some may be missing they have to be counted.
+        let (from_key, to_key) = (entry_key(room.key, 0), entry_key(room.key, u64::MAX));
         let found = self
             .conn
-            .prepare_cached("SELECT seq FROM entries WHERE room_id = ? ORDER BY seq DESC LIMIT 1 OFFSET ?")?
-            .query_row(params![room.key, i64::from(count) - 1], |row| row.get::<_, i64>(0));
+            .prepare_cached(
+                "SELECT seq FROM entries WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1 OFFSET ?",
+            )?
+            .query_row([from_key, to_key, i64::from(count) - 1], |row| row.get::<_, i64>(0));
         match found {
             Ok(seq) => Ok(u64::try_from(seq).unwrap_or(first)),
             Err(rusqlite::Error::QueryReturnedNoRows) => Ok(first),
@@ -113,8 +116,8 @@ impl Past<'_> {
     /// The entries with numbers `from..=to`, as many as a page holds.
     fn forwards(&self, from: u64, to: u64) -> Result<Vec<Stored>, Trouble> {
         let Some(room) = self.room.filter(|_| from <= to) else { return Ok(Vec::new()) };
-        let sql = entry!("WHERE room_id = ? AND seq BETWEEN ? AND ? ORDER BY seq");
-        let (entries, full) = self.page(sql, [room.key, signed(from), signed(to)])?;
+        let sql = entry!("WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?");
+        let (entries, full) = self.page(sql, [entry_key(room.key, from), entry_key(room.key, to), -1])?;
         let end = if full { entries.last().map_or(0, |entry| entry.seq) } else { to };
         whole(room, entries, from.max(room.first), end)
     }
@@ -122,8 +125,9 @@ impl Past<'_> {
     /// The latest entries with numbers up to `to`, at most `limit`, as many as a page holds.
     fn backwards(&self, to: u64, limit: u32) -> Result<Vec<Stored>, Trouble> {
         let Some(room) = self.room.filter(|_| limit > 0) else { return Ok(Vec::new()) };
-        let sql = entry!("WHERE room_id = ? AND seq <= ? ORDER BY seq DESC LIMIT ?");
-        let (mut entries, full) = self.page(sql, [room.key, signed(to), limit.into()])?;
+        let sql = entry!("WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?");
+        let (mut entries, full) =
+            self.page(sql, [entry_key(room.key, 0), entry_key(room.key, to), limit.into()])?;
         entries.reverse();
         let all = !full && entries.len() < limit as usize;
         let from = entries.first().filter(|_| !all).map_or(room.first.max(1), |entry| entry.seq);

@@ -14,10 +14,7 @@ use super::seal::Seal;
 /// The columns of an entry, in the order in which [`Entry::read`] takes them.
 macro_rules! entry {
     ($rest:literal) => {
-        concat!(
-            "SELECT room_id, seq, epoch, kind, user, nick, id, ref, time, body, seal FROM entries ",
-            $rest
-        )
+        concat!("SELECT key, epoch, kind, user, nick, id, ref, time, body, seal FROM entries ", $rest)
     };
 }
 pub(super) use entry;
@@ -39,13 +36,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn find(conn: &Connection, name: &RoomName<'_>) -> Result<Option<Self>, Trouble> {
-        let mut find = conn.prepare_cached(
-            "SELECT room_id, topic, floor, seal,
-                 (SELECT min(seq) FROM entries WHERE entries.room_id = rooms.room_id),
-                 (SELECT max(seq) FROM entries WHERE entries.room_id = rooms.room_id),
-                 (SELECT time FROM entries WHERE entries.room_id = rooms.room_id ORDER BY seq DESC LIMIT 1)
-             FROM rooms WHERE name = ?",
-        )?;
+        let mut find = conn.prepare_cached("SELECT room_id, topic, floor, seal FROM rooms WHERE name = ?")?;
         let mut rows = find.query([name.as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (key, floor) = (row.get(0)?, row.get(2)?);
@@ -53,10 +44,18 @@ impl Room {
         if row.get::<_, i64>(3)? != room_seal(key, name.as_str(), topic, floor) {
             return Err(Trouble::damaged("a room is not as it was written"));
         }
-        let count = |at| Ok::<_, Trouble>(unsigned(row.get::<_, Option<i64>>(at)?.unwrap_or(0)));
-        let floor = unsigned(floor);
-        let last = count(5)?.max(floor);
-        Ok(Some(Self { key, topic: topic.into(), floor, first: count(4)?, last, time: count(6)? }))
+        let mut room = Self { key, topic: topic.into(), floor: unsigned(floor), first: 0, last: 0, time: 0 };
+        let all = params![entry_key(key, 0), entry_key(key, u64::MAX)];
+        let first = "SELECT seq FROM entries WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1";
+        let first = conn.prepare_cached(first)?.query_row(all, |row| row.get::<_, i64>(0)).optional()?;
+        let last = "SELECT seq, time FROM entries WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1";
+        let both = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let last = conn.prepare_cached(last)?.query_row(all, both).optional()?;
+        if let (Some(first), Some((last, time))) = (first, last) {
+            (room.first, room.last, room.time) = (unsigned(first), unsigned(last), unsigned(time));
+        }
+        room.last = room.last.max(room.floor);
+        Ok(Some(room))
     }
 
     /// Makes a room whose first entry will have the number behind `floor`.
@@ -64,6 +63,9 @@ impl Room {
         let key: i64 = conn
             .prepare_cached("SELECT coalesce(max(room_id), 0) + 1 FROM rooms")?
             .query_row([], |row| row.get(0))?;
+        if key > MOST_ROOMS {
+            return Err(Trouble::Full);
+        }
         let seal = room_seal(key, name, topic, signed(floor));
         conn.prepare_cached("INSERT INTO rooms (room_id, name, topic, floor, seal) VALUES (?, ?, ?, ?, ?)")?
             .execute(params![key, name, topic, signed(floor), seal])?;
@@ -117,17 +119,15 @@ impl Entry {
     /// Reads what [`entry!`] has selected.
     pub(super) fn read(row: &Row<'_>) -> Result<Self, Trouble> {
         let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-        let user = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
-        let id = row.get_ref(6)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        let (room, seq, epoch, kind, time) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(8)?);
-        let raw =
-            Raw { room, seq, epoch, kind, user, nick: text(5)?, id, of: row.get(7)?, time, body: text(9)? };
-        if row.get::<_, i64>(10)? != raw.seal() {
+        let user = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+        let id = row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+        let (key, epoch, kind, time) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(7)?);
+        let raw = Raw { key, epoch, kind, user, nick: text(4)?, id, of: row.get(6)?, time, body: text(8)? };
+        if row.get::<_, i64>(9)? != raw.seal() {
             return Err(Trouble::damaged("an entry is not as it was written"));
         }
         let stored = Stored {
-            seq: unsigned(seq),
+            seq: unsigned(key) & LARGEST_SEQ,
             time: unsigned(time),
             kind: kind_of(kind),
             user: UserId(user.try_into().map_err(|_| Trouble::damaged("a user of another length"))?),
@@ -135,7 +135,7 @@ impl Entry {
             text: raw.body.into(),
             id: id.and_then(|id| RequestId::new(id.to_owned())),
         };
-        Ok(Self { room, epoch, stored })
+        Ok(Self { room: room_of(key), epoch, stored })
     }
 
     /// The entry that a user's id has made, if any.
@@ -144,31 +144,26 @@ impl Entry {
         user: UserId,
         id: &RequestId<'_>,
     ) -> Result<Option<(String, Self)>, Trouble> {
-        let key: Option<(i64, i64)> = conn
-            .prepare_cached("SELECT room_id, seq FROM entries WHERE user = ? AND id = ?")?
-            .query_row(params![user.0, id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((room, seq)) = key else { return Ok(None) };
-        let Some(entry) = Self::find(conn, room, unsigned(seq))? else {
-            return Err(Trouble::damaged("an entry is not there, although its id is"));
-        };
+        let mut find = conn.prepare_cached(entry!("WHERE user = ? AND id = ?"))?;
+        let mut rows = find.query(params![user.0, id.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let entry = Self::read(row)?;
         let name = conn
             .prepare_cached("SELECT name FROM rooms WHERE room_id = ?")?
-            .query_row([room], |row| row.get(0))?;
+            .query_row([entry.room], |row| row.get(0))?;
         Ok(Some((name, entry)))
     }
 
     pub(super) fn find(conn: &Connection, room: i64, seq: u64) -> Result<Option<Self>, Trouble> {
-        let mut find = conn.prepare_cached(entry!("WHERE room_id = ? AND seq = ?"))?;
-        let mut rows = find.query(params![room, signed(seq)])?;
+        let mut find = conn.prepare_cached(entry!("WHERE key = ?"))?;
+        let mut rows = find.query([entry_key(room, seq)])?;
         rows.next()?.map(Self::read).transpose()
     }
 
     pub(super) fn insert(&self, conn: &Connection) -> Result<(), Trouble> {
         let Self { room, epoch, stored } = self;
         let raw = Raw {
-            room: *room,
-            seq: signed(stored.seq),
+            key: entry_key(*room, stored.seq),
             epoch: *epoch,
             kind: code_of(stored.kind),
             user: &stored.user.0,
@@ -179,20 +174,19 @@ impl Entry {
             body: &stored.text,
         };
         let seal = raw.seal();
-        let Raw { room, seq, epoch, kind, user, nick, id, of, time, body } = raw;
+        let Raw { key, epoch, kind, user, nick, id, of, time, body } = raw;
         conn.prepare_cached(
-            "INSERT INTO entries (room_id, seq, epoch, kind, user, nick, id, ref, time, body, seal)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entries (key, epoch, kind, user, nick, id, ref, time, body, seal)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
-        .execute(params![room, seq, epoch, kind, user, nick, id, of, time, body, seal])?;
+        .execute(params![key, epoch, kind, user, nick, id, of, time, body, seal])?;
         Ok(())
     }
 }
 
 /// The row of an entry.
 struct Raw<'a> {
-    room: i64,
-    seq: i64,
+    key: i64,
     epoch: i64,
     kind: i64,
     user: &'a [u8],
@@ -205,7 +199,7 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     fn seal(&self) -> i64 {
-        let numbers = [self.room, self.seq, self.epoch, self.kind, self.of.unwrap_or(-1), self.time];
+        let numbers = [self.key, self.epoch, self.kind, self.of.unwrap_or(-1), self.time];
         let texts = [self.user, self.nick.as_bytes(), self.id.unwrap_or("").as_bytes(), self.body.as_bytes()];
         let seal = numbers.into_iter().fold(Seal::new(), Seal::number);
         texts.into_iter().fold(seal, Seal::bytes).value()
@@ -263,6 +257,21 @@ pub(super) fn room_seal(key: i64, name: &str, topic: &str, floor: i64) -> i64 {
 
 fn epoch_seal(ordinal: i64, epoch: &[u8], started: i64) -> i64 {
     Seal::new().number(ordinal).number(started).bytes(epoch).value()
+}
+
+/// A room's number and an entry's number are one key: see `schema/1.sql`.
+const SEQ_BITS: u32 = 40;
+const LARGEST_SEQ: u64 = (1 << SEQ_BITS) - 1;
+const MOST_ROOMS: i64 = (1 << (62 - SEQ_BITS)) - 1;
+
+/// The key of an entry; of the last that a room could have, if the number is larger than that.
+pub(super) fn entry_key(room: i64, seq: u64) -> i64 {
+    room << SEQ_BITS | signed(seq.min(LARGEST_SEQ))
+}
+
+/// The room in which a key lies.
+pub(super) fn room_of(key: i64) -> i64 {
+    key >> SEQ_BITS
 }
 
 /// SQLite's numbers have a sign. Ours stay below 2^53.

@@ -11,11 +11,11 @@ use std::path::Path;
 use protocol::chat::id::Epoch;
 use protocol::chat::name::RoomName;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Trouble;
 use super::folder::{beside, remove};
-use super::rows::{self, Entry, Room, entry, room_seal, signed, unsigned};
+use super::rows::{self, Entry, Room, entry, entry_key, room_of, room_seal, signed, unsigned};
 
 /// How many entries are held in memory at a time: a megabyte, if they are as long as can be.
 const CHUNK: i64 = 64;
@@ -41,17 +41,22 @@ pub(super) fn salvage(from: &Path, to: &Connection, epoch: Epoch) -> Result<Salv
         Ok(conn) => salvage.rooms(&conn)?,
         Err(_) => salvage.found.whole = false,
     }
-    // SQLite made it to read the log. If it stays nothing is harmed.
+    // SQLite made them to read. If they stay nothing is harmed.
     let _ = remove(&beside(from, "-shm"));
+    let log = beside(from, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
+        let _ = remove(&log);
+    }
     Ok(salvage.found)
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Read-only, SQLite would not read a log that nobody has open. What is open can write, but is never told to.
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // So that a file that is too short is read as far as it goes.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
-    conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024;")?;
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024;")?;
     Ok(conn)
 }
 
@@ -195,12 +200,12 @@ fn read_chunk(
 ) -> Result<End, Trouble> {
     let up = order == "ASC";
     let sql = if up {
-        entry!("WHERE room_id = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?")
+        entry!("WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?")
     } else {
-        entry!("WHERE room_id = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?")
+        entry!("WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?")
     };
     let mut find = from.prepare_cached(sql)?;
-    let mut rows = find.query(params![key, low, high, CHUNK])?;
+    let mut rows = find.query([entry_key(key, unsigned(low)), entry_key(key, unsigned(high)), CHUNK])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         count += 1;
@@ -239,16 +244,16 @@ fn read_heads(from: &Connection, order: &str, heads: &mut BTreeMap<i64, Head>) -
 
 /// Which rooms have entries.
 fn read_keys(from: &Connection, keys: &mut BTreeSet<i64>) -> Result<(), Trouble> {
-    let mut find = from.prepare("SELECT room_id FROM entries WHERE room_id > ? ORDER BY room_id LIMIT 1")?;
-    let mut last = 0;
+    let mut find = from.prepare("SELECT key FROM entries WHERE key >= ? ORDER BY key LIMIT 1")?;
+    let mut next = 1;
     loop {
-        let mut rows = find.query([last])?;
+        let mut rows = find.query([entry_key(next, 0)])?;
         let Some(row) = rows.next()? else { return Ok(()) };
-        let key: i64 = row.get(0)?;
-        if key <= last {
+        let key = room_of(row.get(0)?);
+        if key < next {
             return Err(Trouble::damaged("rooms are out of order"));
         }
         keys.insert(key);
-        last = key;
+        next = key + 1;
     }
 }

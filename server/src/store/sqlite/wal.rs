@@ -44,14 +44,20 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
     }
 }
 
-/// Leaves in a log what is sound, and puts that on the disk. After a failed fsync(2) the system may hold the log in
-/// memory as if it were on the disk, and will not write it again; so it is copied, and the copy takes its place. Not
-/// to be called while the database is open.
-pub(super) fn mend(path: &Path) -> io::Result<()> {
+/// Leaves in a log what is sound. After a failed fsync(2) (not `certain`) the system may hold that in memory as if it were
+/// on the disk, and will not write it again; so it is copied, and the copy takes its place. Not to be called while the
+/// database is open.
+pub(super) fn mend(path: &Path, certain: bool) -> io::Result<()> {
     if !path.exists() {
         return Ok(());
     }
     let sound = look(path)?.sound;
+    // First of all this makes room, on a disk that may be full.
+    let log = fs::OpenOptions::new().write(true).open(path)?;
+    log.set_len(sound)?;
+    if certain {
+        return log.sync_all();
+    }
     let copy = beside(path, ".mended");
     let mut from = File::open(path)?.take(sound);
     let mut to = File::create(&copy)?;

@@ -45,7 +45,7 @@ struct Failure {
 
 impl Engine for Sqlite {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        if self.conn.is_none() && self.reopen(wall).is_ok() {
+        if self.conn.is_none() && self.reopen(wall, false).is_ok() {
             let doubt = std::mem::take(&mut self.doubt);
             let stored = doubt.first().is_some_and(|first| self.is_stored(first));
             answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Applied));
@@ -133,7 +133,7 @@ impl Sqlite {
         let applied = doubt.iter().flatten().zip(letters).filter_map(applied);
         let applied = applied.collect::<Vec<_>>();
         let epoch = self.epoch;
-        if let Err(fault) = self.reopen(wall) {
+        if let Err(fault) = self.reopen(wall, full) {
             self.fault = Some(fault);
             self.doubt = applied;
             return unknown();
@@ -148,13 +148,13 @@ impl Sqlite {
     }
 
     /// Opens the database again, after something failed. If that takes a new one, or what was stored is gone, it begins
-    /// a new epoch.
-    fn reopen(&mut self, wall: u64) -> Result<(), Fault> {
+    /// a new epoch. `certain`: what the log holds is on the disk.
+    fn reopen(&mut self, wall: u64, certain: bool) -> Result<(), Fault> {
         if !self.folder.database().exists() {
             return self.start(wall);
         }
         let log = beside(&self.folder.database(), "-wal");
-        let opened = wal::mend(&log).map_err(Trouble::from).and_then(|()| self.connect(false));
+        let opened = wal::mend(&log, certain).map_err(Trouble::from).and_then(|()| self.connect(false));
         match opened {
             Err(Trouble::Damaged(why)) => return self.replace(why, wall),
             opened => opened.map_err(|trouble| trouble.at(self.folder.path()))?,

@@ -1,0 +1,120 @@
+//! What is said when the data folder cannot be used: one sentence each.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+use server::store::{Fault, Sqlite};
+
+use crate::desk::{ALICE, Folder, NOON, lines, say};
+
+/// The sentence, with the folder's name in short.
+fn sentence(folder: &Folder) -> String {
+    let fault = folder.open().map(|_| ()).expect_err("it cannot be opened");
+    fault.to_string().replace(folder.0.to_str().unwrap(), "DIR")
+}
+
+#[test]
+fn the_folder_above_has_to_be_there() {
+    let above = Folder::new();
+    let folder = Folder(above.0.join("data"));
+    let said = "cannot make the data folder DIR: the folder above it does not exist";
+    assert_eq!(sentence(&folder), said);
+    assert!(!above.0.exists(), "nothing is made for a slip of the pen");
+}
+
+#[test]
+fn it_has_to_be_a_folder() {
+    let folder = Folder::new();
+    std::fs::write(&folder.0, "not a folder").unwrap();
+    assert_eq!(sentence(&folder), "cannot keep data in DIR: it is not a folder");
+    std::fs::remove_file(&folder.0).unwrap();
+}
+
+#[test]
+fn a_second_server_is_told_so() {
+    let folder = Folder::new();
+    let mut store = folder.open().unwrap();
+    assert_eq!(sentence(&folder), "another server already keeps its data in DIR");
+    say(&mut store, ALICE, "", "lobby", "the first is not disturbed");
+    drop(store);
+    let mut store = folder.open().expect("when the first has ended its folder is free");
+    assert_eq!(lines(&mut store, "lobby"), ["1 the first is not disturbed"]);
+}
+
+#[test]
+fn a_newer_database_is_left_alone() {
+    let folder = Folder::new();
+    folder.open().unwrap().close();
+    let newer = rusqlite::Connection::open(folder.database()).unwrap();
+    newer.pragma_update(None, "user_version", 1000).unwrap();
+    newer.close().unwrap();
+    let before = std::fs::read(folder.database()).unwrap();
+    let said = "cannot read DIR: a newer version of this program has written it; start that version";
+    assert_eq!(sentence(&folder), said);
+    assert_eq!(std::fs::read(folder.database()).unwrap(), before);
+}
+
+#[test]
+fn without_permission_it_says_so() {
+    let folder = Folder::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o500)).unwrap();
+    if std::fs::write(folder.0.join("probe"), "").is_ok() {
+        println!("SKIPPED: this user may write everywhere");
+        return;
+    }
+    let said =
+        "cannot keep data in DIR: no permission to write there; start as its owner, or name another folder";
+    assert_eq!(sentence(&folder), said);
+    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_read_only_file_system_is_named() {
+    let folder = Folder::new();
+    folder.open().unwrap().close();
+    let Some(_mount) = Mount::read_only(&folder) else { return };
+    assert_eq!(sentence(&folder), "cannot keep data in DIR: its file system is mounted read-only");
+}
+
+/// Something mounted on a folder, for as long as this lives. (By system calls: a child process would for a moment hold
+/// the locks of the tests beside this one.)
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    /// A small disk in memory, such as `size=8m`. `None`, with a word about it, where that is not allowed.
+    pub(crate) fn small_disk(folder: &Folder, size: &str) -> Option<Self> {
+        std::fs::create_dir(&folder.0).unwrap();
+        let options = std::ffi::CString::new(size).unwrap();
+        Self::or_skipped(folder, mount("tmpfs", &folder.0, "tmpfs", MountFlags::empty(), options.as_c_str()))
+    }
+
+    fn read_only(folder: &Folder) -> Option<Self> {
+        let mounted = Self::or_skipped(folder, mount_bind(&folder.0, &folder.0))?;
+        mount_remount(&folder.0, MountFlags::RDONLY | MountFlags::BIND, c"").unwrap();
+        Some(mounted)
+    }
+
+    fn or_skipped(folder: &Folder, done: rustix::io::Result<()>) -> Option<Self> {
+        if let Err(error) = done {
+            println!("SKIPPED: cannot mount here: {error}");
+            return None;
+        }
+        Some(Self(folder.0.clone()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Detached: a store may still be open in it, if a test has failed.
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn a_system_without_random_numbers_begins_nothing() {
+    let folder = Folder::new();
+    let fault = Sqlite::open(&folder.0, NOON, Box::new(|| None)).map(|_| ()).unwrap_err();
+    assert_eq!(fault, Fault::Random);
+}

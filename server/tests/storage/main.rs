@@ -1,0 +1,14 @@
+//! The engine that keeps entries on a disk: what it keeps, and what it does when the disk is full, fails, is cut off or
+//! has gone bad.
+
+#[path = "../support/chance.rs"]
+#[allow(dead_code, reason = "others use more of it")]
+mod chance;
+mod cuts;
+mod damage;
+mod desk;
+mod faults;
+mod folder;
+mod full;
+mod lives;
+mod vfs;
