@@ -184,7 +184,11 @@ pub(crate) struct People {
     pub(crate) ticked: BTreeMap<usize, (Record, u64)>,
     /// What a live member was told, by room.
     pub(crate) heard: BTreeMap<String, Vec<Stored>>,
-    said: usize,
+    /// Whether the disk may be full.
+    pub(crate) may_be_full: bool,
+    /// How many entries were told after their authors had been told that nothing is known.
+    pub(crate) late: usize,
+    pub(crate) said: usize,
 }
 
 impl People {
@@ -206,6 +210,7 @@ impl People {
         let answers = work(store, asked.iter().map(|(_, record)| Letter::Record(record.clone())));
         assert!(answers.len() >= asked.len(), "{} answers to {} letters", answers.len(), asked.len());
         let (late, answers) = answers.split_at(answers.len() - asked.len());
+        self.late += late.len();
         for answer in late {
             match answer {
                 Answer::Applied(applied) if applied.origin.is_none() && !applied.dup => self.hear(applied),
@@ -226,7 +231,7 @@ impl People {
                     self.ticked.insert(number, (record, applied.entry.seq));
                     self.pending.remove(&number);
                 }
-                Answer::Refused { reason: Refusal::StorageFull, .. } => {
+                Answer::Refused { reason: Refusal::StorageFull, .. } if self.may_be_full => {
                     if let Some(log) = try_log(store, record.room.as_str()) {
                         assert!(
                             log.iter().all(|entry| entry.text != record.text),

@@ -1,6 +1,8 @@
 //! The disk fails: once, at each operation of a conversation in turn, in each of the ways a disk can. Whatever happens,
 //! what was ticked is there, nothing is there twice, who is refused is not there, and a live member misses nothing.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use server::store::Sqlite;
 
 use crate::desk::{Folder, People};
@@ -25,14 +27,16 @@ fn insist(people: &mut People, store: &mut Sqlite) {
     assert!(people.pending.is_empty(), "without a fault everything is ticked; {:?}", store.fault());
 }
 
-fn each_operation_fails(fault: Fault, bad: usize) {
+/// Tells how many entries were told late.
+fn each_operation_fails(fault: Fault, bad: usize) -> usize {
     vfs::install();
-    let mut hit = 0;
+    let (mut hit, mut late) = (0, 0);
     for good in 0.. {
         let folder = Folder::quick();
         let mut store = folder.open().unwrap();
         let epoch = server::store::Engine::epoch(&store);
-        let mut people = People::default();
+        let may_be_full = matches!(fault, Fault::NoSpace | Fault::Short);
+        let mut people = People { may_be_full, ..People::default() };
         vfs::fail(good, bad, fault);
         converse(&mut people, &mut store);
         let failed = vfs::heal();
@@ -48,9 +52,11 @@ fn each_operation_fails(fault: Fault, bad: usize) {
             break;
         }
         hit += 1;
+        late += people.late;
     }
-    println!("{fault:?}, {bad} at a time: {hit} places");
+    println!("{fault:?}, {bad} at a time: {hit} places, {late} told late");
     assert!(hit > 40, "only {hit} operations were there to fail");
+    late
 }
 
 #[test]
@@ -72,6 +78,43 @@ fn each_operation_is_short_once() {
 fn the_disk_fails_for_a_while() {
     each_operation_fails(Fault::Io, 12);
     each_operation_fails(Fault::NoSpace, 12);
+}
+
+/// So for some time the database cannot be opened again. What was being stored when the disk went may turn out to be
+/// there after its author was told that nothing is known: then the others are told of it late, but are told.
+#[test]
+fn the_disk_is_pulled_out_and_comes_back() {
+    each_operation_fails(Fault::Gone, 4);
+    assert!(each_operation_fails(Fault::Gone, 40) > 0, "this is how it comes to that");
+}
+
+/// What the system failed to put on the disk it holds in memory as if it were there, and a second fsync(2) would not
+/// write it. So nobody is ticked before the log has been written to another file.
+#[test]
+fn after_a_failed_sync_the_log_is_written_anew() {
+    vfs::install();
+    let mut seen = 0;
+    for good in 0..60 {
+        let folder = Folder::quick();
+        let mut store = folder.open().unwrap();
+        let mut people = People::default();
+        people.think(50);
+        people.speak(&mut store);
+        let file = |folder: &Folder| std::fs::metadata(folder.log()).unwrap().ino();
+        let before = file(&folder);
+        vfs::fail(good, 1, Fault::Io);
+        for _ in 0..5 {
+            people.think(50);
+            people.speak(&mut store);
+            if vfs::has_failed_to_sync_a_log() {
+                assert_ne!(file(&folder), before, "operation {good} was a sync of the log, and failed");
+                seen += 1;
+                break;
+            }
+        }
+        vfs::heal();
+    }
+    assert!(seen >= 3, "only {seen} syncs were there to fail");
 }
 
 /// The same at a start: it may say that it cannot, and the next start can.

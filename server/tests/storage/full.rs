@@ -49,7 +49,7 @@ fn a_disk_that_fills_up_in_mid_transaction_keeps_all_of_it_or_nothing() {
     let folder = Folder(disk.0.join("data"));
     let mut store = folder.open().unwrap();
     std::fs::write(disk.0.join("other"), vec![7; 6_500_000]).unwrap();
-    let mut people = People::default();
+    let mut people = People { may_be_full: true, ..People::default() };
     (0..10).for_each(|_| people.think(1000));
     people.speak(&mut store);
     assert_eq!(people.ticked.len(), 10, "so much fits");

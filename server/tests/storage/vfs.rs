@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     NoSpace,
     /// Half is written, then ENOSPC.
     Short,
+    /// EIO whatever is asked, also to open and to read: the disk was pulled out.
+    Gone,
 }
 
 /// A change of a file, by the end of its name ("snug.db-wal").
@@ -39,6 +41,8 @@ struct Plan {
     count: usize,
     /// How many failed.
     failed: usize,
+    /// A sync of a write-ahead log failed.
+    log_sync_failed: bool,
     /// What was done, if it is written down.
     ops: Option<Vec<Op>>,
 }
@@ -62,6 +66,11 @@ pub(crate) fn fail(good: usize, bad: usize, fault: Fault) {
 /// From now on everything succeeds. Tells how many operations have failed since [`fail`].
 pub(crate) fn heal() -> usize {
     PLAN.with_borrow_mut(|plan| std::mem::take(plan).failed)
+}
+
+/// Whether a sync of a write-ahead log has failed since [`fail`].
+pub(crate) fn has_failed_to_sync_a_log() -> bool {
+    PLAN.with_borrow(|plan| plan.log_sync_failed)
 }
 
 /// From now on everything is written down.
@@ -89,6 +98,12 @@ fn next() -> Option<Fault> {
         plan.failed += usize::from(fails);
         fails.then_some(fault)
     })
+}
+
+/// The same for what only fails when the disk is gone.
+fn is_gone() -> bool {
+    let gone = PLAN.with_borrow(|plan| matches!(plan.fault, Some((_, _, Fault::Gone))));
+    gone && next().is_some()
 }
 
 fn write_down(op: impl FnOnce() -> Op) {
@@ -125,6 +140,10 @@ unsafe extern "C" fn open(
     out: *mut c_int,
 ) -> c_int {
     unsafe {
+        if is_gone() {
+            (*file).pMethods = std::ptr::null();
+            return ffi::SQLITE_CANTOPEN;
+        }
         let code = (*real()).xOpen.expect("every VFS has it")(real(), path, file, flags, out);
         if code != ffi::SQLITE_OK || path.is_null() {
             return code;
@@ -134,6 +153,7 @@ unsafe extern "C" fn open(
         FILES.with_borrow_mut(|files| files.insert(file as usize, Real { methods, name }));
         let mut ours = *methods;
         ours.xClose = Some(close);
+        ours.xRead = Some(read);
         ours.xWrite = Some(write);
         ours.xTruncate = Some(truncate);
         ours.xSync = Some(sync);
@@ -157,6 +177,14 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     unsafe { real.xClose.expect("every file has it")(file) }
 }
 
+unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, to: *mut c_void, count: c_int, at: i64) -> c_int {
+    let (real, _) = of(file);
+    if is_gone() {
+        return ffi::SQLITE_IOERR_READ;
+    }
+    unsafe { real.xRead.expect("every file has it")(file, to, count, at) }
+}
+
 unsafe extern "C" fn write(
     file: *mut ffi::sqlite3_file,
     from: *const c_void,
@@ -167,7 +195,7 @@ unsafe extern "C" fn write(
     let write = real.xWrite.expect("every file has it");
     unsafe {
         match next() {
-            Some(Fault::Io) => return ffi::SQLITE_IOERR_WRITE,
+            Some(Fault::Io | Fault::Gone) => return ffi::SQLITE_IOERR_WRITE,
             Some(Fault::NoSpace) => return ffi::SQLITE_FULL,
             Some(Fault::Short) => {
                 write(file, from, count / 2, at);
@@ -193,6 +221,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, to: i64) -> c_int {
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     let (real, name) = of(file);
     if next().is_some() {
+        PLAN.with_borrow_mut(|plan| plan.log_sync_failed |= name.ends_with("-wal"));
         return ffi::SQLITE_IOERR_FSYNC;
     }
     write_down(|| Op::Sync { file: name });
