@@ -7,6 +7,8 @@
 //! **When something fails** the database is closed, what the write-ahead log holds is written again and cut behind the
 //! last sound commit ([`wal::mend`]), and the database is opened anew. Then the transaction is either there, and its
 //! answers are given, or it is not. Until it can be opened again every letter is answered with [`Answer::Unknown`].
+//! (So a second connection of this process, to read with, must not be open during [`Engine::work`] and
+//! [`Sqlite::idle`] unless it is known that nothing failed: it would go on with the old log. Other programs are seen.)
 //!
 //! **When it is damaged** it is moved aside, and what can be read is taken into a new one ([`salvage`]).
 
@@ -22,6 +24,7 @@ mod work;
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use hub::input::Applied;
 use protocol::chat::id::Epoch;
@@ -44,6 +47,9 @@ const CACHE_KIB: u32 = 1024;
 /// After so many pages of 4 KiB the write-ahead log is moved into the database, also when it is busy. It is what a start
 /// after a crash has to read.
 const LOG_PAGES: u32 = 1024;
+
+/// How long another program may be in the way, such as `sqlite3` in the hands of the curious.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A database of at most so many bytes is looked through at every start. That takes an SD card less than half a second.
 /// In a larger one damage is found where it is read.
@@ -172,6 +178,7 @@ impl Sqlite {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_prepared_statement_cache_capacity(32);
+        conn.busy_timeout(PATIENCE)?;
         conn.execute_batch(&format!(
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA synchronous = FULL;"

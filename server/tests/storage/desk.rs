@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use hub::effect::{Purpose, Range, Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal, Stored};
@@ -55,7 +56,14 @@ impl Folder {
         }
     }
 
+    /// A test beside this one may be starting a child, which for a moment holds our lock too.
     pub(crate) fn open(&self) -> Result<Sqlite, Fault> {
+        for _ in 0..50 {
+            match Sqlite::open(&self.0, NOON, epochs()) {
+                Err(Fault::InUse(_)) => std::thread::sleep(Duration::from_millis(5)),
+                opened => return opened,
+            }
+        }
         Sqlite::open(&self.0, NOON, epochs())
     }
 

@@ -1,12 +1,15 @@
 //! What is said when the data folder cannot be used: one sentence each.
 
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
-use server::store::{Fault, Sqlite};
+use server::store::{Answer, Fault, Letter, Sqlite};
 
-use crate::desk::{ALICE, Folder, NOON, lines, say};
+use crate::desk::{ALICE, Folder, NOON, lines, record, say, work};
+use crate::vfs;
 
 /// The sentence, with the folder's name in short.
 fn sentence(folder: &Folder) -> String {
@@ -117,4 +120,71 @@ fn a_system_without_random_numbers_begins_nothing() {
     let folder = Folder::new();
     let fault = Sqlite::open(&folder.0, NOON, Box::new(|| None)).map(|_| ()).unwrap_err();
     assert_eq!(fault, Fault::Random);
+}
+
+/// Somebody looks at the database with another program, and holds it for long. Nothing of that is a fault of the disk.
+#[test]
+fn another_program_in_the_way_is_waited_for_and_named() {
+    let folder = Folder::new();
+    let mut store = folder.open().unwrap();
+    say(&mut store, ALICE, "", "lobby", "one");
+    let log = || std::fs::metadata(folder.log()).unwrap().ino();
+    let before = log();
+    let other = rusqlite::Connection::open(folder.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answers = work(&mut store, [Letter::Record(record(ALICE, "k", "lobby", "two"))]);
+    assert!(matches!(answers[..], [Answer::Unknown { .. }]), "{answers:?}");
+    let fault = store.fault().expect("it is for the log").to_string();
+    assert!(fault.ends_with("another program has the database open, and is in the way"), "{fault}");
+    assert_eq!(lines(&mut store, "lobby"), ["1 one"], "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(say(&mut store, ALICE, "k", "lobby", "two").entry.seq, 2);
+    assert_eq!(log(), before, "nothing was mended");
+}
+
+/// The log of a database that another program has open must not be replaced: that program would go on with the old one.
+#[test]
+fn nothing_is_mended_while_another_program_has_the_database_open() {
+    if let Some(path) = std::env::var_os(OTHER) {
+        return be_another_program(&path);
+    }
+    let folder = Folder::new();
+    vfs::install();
+    let mut store = folder.open().unwrap();
+    say(&mut store, ALICE, "", "lobby", "one");
+    let log = || std::fs::metadata(folder.log()).unwrap().ino();
+    let before = log();
+    let name = "folder::nothing_is_mended_while_another_program_has_the_database_open";
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(OTHER, folder.database())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("I have it open")), "it ended, and had not opened it");
+
+    // The sync, which is the last.
+    vfs::fail(0, 20, vfs::Fault::Io);
+    let answers = work(&mut store, [Letter::Record(record(ALICE, "k", "lobby", "two"))]);
+    vfs::heal();
+    assert!(matches!(answers[..], [Answer::Unknown { .. }]), "{answers:?}");
+    let fault = store.fault().expect("it is for the log").to_string();
+    assert!(fault.ends_with("another program has the database open, and is in the way"), "{fault}");
+    assert_eq!(log(), before);
+
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    assert_eq!(say(&mut store, ALICE, "k", "lobby", "two").entry.seq, 2);
+}
+
+const OTHER: &str = "SNUG_TEST_OTHER_PROGRAM";
+
+fn be_another_program(path: &std::ffi::OsStr) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let count: i64 = conn.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)).unwrap();
+    println!("I have it open: {count}");
+    // Until whoever has started it lets go, also by dying.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

@@ -123,6 +123,8 @@ pub(super) enum Trouble {
     Full,
     /// A newer version of this program has written it.
     Newer,
+    /// Another program has held it for too long: nothing of the transaction is stored.
+    Busy,
     /// Anything else. If it came from a commit, the transaction may be stored or not.
     Other(String),
 }
@@ -136,7 +138,7 @@ impl Trouble {
         match self {
             Self::Full => Fault::Full(folder.to_owned()),
             Self::Newer => Fault::Newer(folder.to_owned()),
-            Self::Damaged(what) | Self::Other(what) => Fault::Io(folder.to_owned(), what),
+            trouble => Fault::Io(folder.to_owned(), trouble.to_string()),
         }
     }
 }
@@ -147,6 +149,7 @@ impl fmt::Display for Trouble {
             Self::Damaged(what) | Self::Other(what) => f.write_str(what),
             Self::Full => f.write_str("no space left"),
             Self::Newer => f.write_str("a newer version of this program has written it"),
+            Self::Busy => f.write_str("another program has the database open, and is in the way"),
         }
     }
 }
@@ -176,6 +179,7 @@ impl From<rusqlite::Error> for Trouble {
                 Self::Damaged(error.to_string())
             }
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             _ => Self::Other(error.to_string()),
         }
     }

@@ -15,7 +15,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::fs::{FlockOperation, fcntl_lock, flock, statvfs};
+use rustix::io::Errno;
 
 use super::fault::Fault;
 
@@ -48,7 +49,7 @@ impl Folder {
         })?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(Fault::InUse(path.to_owned())),
+            Err(Errno::WOULDBLOCK) => Err(Fault::InUse(path.to_owned())),
             Err(error) => Err(fault(error.into())),
         }
     }
@@ -97,6 +98,17 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// Whether another program has the database open, such as `sqlite3`: it then has locked some bytes of it. Not to be
+    /// called while it is open here, as for [`Self::tighten`].
+    pub(super) fn is_shared(&self) -> io::Result<bool> {
+        let file = OpenOptions::new().read(true).write(true).open(self.database())?;
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(false),
+            Err(Errno::ACCESS | Errno::AGAIN) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Moves the database, with what belongs to it, to a name that nothing has yet, and tells it.

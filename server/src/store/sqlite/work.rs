@@ -119,6 +119,12 @@ impl Sqlite {
     fn recover(&mut self, wall: u64, letters: &VecDeque<Letter>, failure: Failure) -> Vec<Outcome> {
         let Failure { trouble, doubt } = failure;
         let unknown = || letters.iter().map(|_| Outcome::Unknown).collect();
+        let is_open = self.conn.as_ref().is_some_and(Connection::is_autocommit);
+        if is_open && matches!(trouble, Trouble::Busy) {
+            // It had not begun, and nothing is wrong.
+            self.fault = Some(trouble.at(self.folder.path()));
+            return self.attempt(wall, letters, Mode::LeaveUnknown).unwrap_or_else(|_| unknown());
+        }
         self.conn = None;
         let mode = match trouble {
             Trouble::Damaged(why) => {
@@ -126,7 +132,7 @@ impl Sqlite {
                 return unknown();
             }
             Trouble::Full => Mode::Refuse,
-            Trouble::Newer | Trouble::Other(_) => Mode::LeaveUnknown,
+            Trouble::Newer | Trouble::Busy | Trouble::Other(_) => Mode::LeaveUnknown,
         };
         let full = mode == Mode::Refuse;
         self.fault = Some(trouble.at(self.folder.path())).filter(|_| !full);
@@ -153,9 +159,7 @@ impl Sqlite {
         if !self.folder.database().exists() {
             return self.start(wall);
         }
-        let log = beside(&self.folder.database(), "-wal");
-        let opened = wal::mend(&log, certain).map_err(Trouble::from).and_then(|()| self.connect(false));
-        match opened {
+        match self.mend(certain).and_then(|()| self.connect(false)) {
             Err(Trouble::Damaged(why)) => return self.replace(why, wall),
             opened => opened.map_err(|trouble| trouble.at(self.folder.path()))?,
         }
@@ -174,6 +178,14 @@ impl Sqlite {
                 Err(trouble.at(self.folder.path()))
             }
         }
+    }
+
+    /// Mends the write-ahead log, if nobody else has the database open: another program would go on with the old one.
+    fn mend(&self, certain: bool) -> Result<(), Trouble> {
+        if self.folder.is_shared()? {
+            return Err(Trouble::Busy);
+        }
+        Ok(wal::mend(&beside(&self.folder.database(), "-wal"), certain)?)
     }
 
     fn is_stored(&self, applied: &Applied) -> bool {
