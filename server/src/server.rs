@@ -287,6 +287,7 @@ impl Desk for Server {
                     let Some(conn) = conn else { continue };
                     Input::Refused { conn, id, reason }
                 }
+                Answer::Late(applied) => Input::Applied(applied),
                 // Only the engine on a disk answers so, and nothing starts that one yet.
                 Answer::Unknown { .. } => continue,
             };

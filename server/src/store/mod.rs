@@ -69,6 +69,9 @@ pub enum Answer {
         /// Whose letter it was, if it came by one of our connections.
         conn: Option<ConnId>,
     },
+    /// Answers no letter: an entry has turned out to be kept after its letter was answered with [`Answer::Unknown`]. It
+    /// has no origin, and comes before all entries with higher numbers.
+    Late(Applied),
 }
 
 /// Keeps entries.
@@ -80,9 +83,6 @@ pub trait Engine: std::fmt::Debug + Send {
     /// already is not kept again: same content, and the first numbers are answered with `dup`; other content, and it
     /// is refused. `wall` is the time by the clock on the wall, in milliseconds since 1970, for decoration: an entry's
     /// time never goes back within its room, and is 0 while no believable time is known.
-    ///
-    /// After a failure there may be answers before those: entries that turned out to be kept after their letters had
-    /// been answered with [`Answer::Unknown`]. They have no origin.
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>);
 
     /// The life of the logs to which the numbers given now belong. If [`Self::work`] has changed it, the logs are not
@@ -199,7 +199,7 @@ impl Store {
         }
     }
 
-    /// Takes the next answer out, and when its letter was posted. `wall` is for an engine in the loop.
+    /// Takes the next answer out, and when its letter was posted (0 if it answers none). `wall` is for an engine in the loop.
     pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<(Answer, u64)> {
         if self.answers.is_empty() {
             match &mut self.place {
@@ -216,6 +216,9 @@ impl Store {
             }
         }
         let answer = self.answers.pop_front()?;
+        if matches!(answer, Answer::Late(_)) {
+            return Some((answer, 0));
+        }
         let posted = self.posted.pop_front()?;
         self.waiting.take(posted);
         Some((answer, posted.at))
@@ -278,9 +281,9 @@ impl Answer {
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
         let text = match self {
-            Self::Applied(applied) => applied.entry.text.len(),
+            Self::Applied(applied) | Self::Late(applied) => applied.entry.text.len(),
             Self::Recalled(recalled) => recalled.entries.iter().map(|entry| entry.text.len() + 128).sum(),
-            Self::Refused { .. } => 0,
+            Self::Refused { .. } | Self::Unknown { .. } => 0,
         };
         size_of::<Self>() + text
     }

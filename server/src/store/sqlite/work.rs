@@ -9,8 +9,8 @@ use protocol::chat::event::Kind;
 use protocol::chat::id::Epoch;
 use rusqlite::Connection;
 
-use super::super::page::stamp;
-use super::super::{Answer, Engine, Letter};
+use super::super::page::{cost, stamp};
+use super::super::{ANSWERS_AT_ONCE, Answer, Engine, Letter};
 use super::fault::{Fault, Trouble};
 use super::folder::beside;
 use super::recall::recall;
@@ -43,12 +43,23 @@ struct Failure {
     doubt: Option<Vec<Outcome>>,
 }
 
+impl Outcome {
+    /// How many bytes of memory it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Again(entry) => cost(entry),
+            Self::Found(recalled) => recalled.entries.iter().map(cost).sum(),
+            Self::New { .. } | Self::Conflict | Self::Full | Self::Unknown => 0,
+        }
+    }
+}
+
 impl Engine for Sqlite {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
         if self.conn.is_none() && self.reopen(wall, false).is_ok() {
             let doubt = std::mem::take(&mut self.doubt);
             let stored = doubt.first().is_some_and(|first| self.is_stored(first));
-            answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Applied));
+            answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Late));
         }
         let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
         let outcomes = match self.attempt(wall, letters, mode) {
@@ -56,7 +67,8 @@ impl Engine for Sqlite {
             Err(failure) => self.recover(wall, letters, failure),
         };
         self.told = outcomes.iter().rev().find_map(key).or(self.told);
-        answers.extend(letters.drain(..).zip(outcomes).map(|(letter, outcome)| answer(letter, outcome)));
+        let done = letters.drain(..outcomes.len().min(letters.len()));
+        answers.extend(done.zip(outcomes).map(|(letter, outcome)| answer(letter, outcome)));
     }
 
     fn epoch(&self) -> Epoch {
@@ -69,6 +81,7 @@ impl Engine for Sqlite {
 }
 
 impl Sqlite {
+    /// Does what letters ask, until the answers are many.
     fn attempt(&self, wall: u64, letters: &VecDeque<Letter>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
         let Some(conn) = &self.conn else {
             return Ok(letters.iter().map(|_| Outcome::Unknown).collect());
@@ -82,7 +95,15 @@ impl Sqlite {
             Letter::Record(record) => self.record(conn, wall, record, mode),
             Letter::Recall(asked) => recall(conn, asked).map(Outcome::Found),
         };
-        let outcomes = letters.iter().map(outcome).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let (mut outcomes, mut bytes) = (Vec::new(), 0);
+        for letter in letters {
+            let outcome = outcome(letter).map_err(failed)?;
+            bytes += letter.bytes() + outcome.bytes();
+            outcomes.push(outcome);
+            if bytes >= ANSWERS_AT_ONCE {
+                break;
+            }
+        }
         match if writes { run(conn, "COMMIT") } else { Ok(()) } {
             Ok(()) => Ok(outcomes),
             Err(trouble) => Err(Failure { trouble, doubt: Some(outcomes) }),
