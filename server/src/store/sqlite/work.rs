@@ -43,6 +43,17 @@ struct Failure {
     doubt: Option<Vec<Outcome>>,
 }
 
+impl Outcome {
+    /// How many bytes of memory it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Again(entry) => cost(entry),
+            Self::Found(recalled) => recalled.entries.iter().map(cost).sum(),
+            Self::New { .. } | Self::Conflict | Self::Full | Self::Unknown => 0,
+        }
+    }
+}
+
 impl Engine for Sqlite {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
         let epoch = self.epoch;
@@ -78,15 +89,13 @@ impl Engine for Sqlite {
 
     fn complaints(&mut self) -> Vec<String> {
         let (fault, notice) = (self.fault(), self.notice());
-        fault
-            .map(|fault| fault.to_string())
-            .into_iter()
-            .chain(notice.map(|notice| notice.to_string()))
-            .collect()
+        let fault = fault.map(|fault| fault.to_string());
+        fault.into_iter().chain(notice.map(|notice| notice.to_string())).collect()
     }
 }
 
 impl Sqlite {
+    /// Does what letters ask, until the answers are many.
     fn attempt(&self, wall: u64, letters: &VecDeque<Letter>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
         let Some(conn) = &self.conn else {
             return Ok(letters.iter().map(|_| Outcome::Unknown).collect());
@@ -96,19 +105,18 @@ impl Sqlite {
         if writes {
             run(conn, "BEGIN IMMEDIATE").map_err(failed)?;
         }
+        let outcome = |letter: &Letter| match letter {
+            Letter::Record(record) => self.record(conn, wall, record, mode),
+            Letter::Recall(asked) => recall(conn, asked).map(Outcome::Found),
+        };
         let (mut outcomes, mut bytes) = (Vec::new(), 0);
         for letter in letters {
+            let outcome = outcome(letter).map_err(failed)?;
+            bytes += letter.bytes() + outcome.bytes();
+            outcomes.push(outcome);
             if bytes >= ANSWERS_AT_ONCE {
                 break;
             }
-            outcomes.push(match letter {
-                Letter::Record(record) => self.record(conn, wall, record, mode).map_err(failed)?,
-                Letter::Recall(asked) => {
-                    let found = recall(conn, asked).map_err(failed)?;
-                    bytes += found.entries.iter().map(cost).sum::<usize>();
-                    Outcome::Found(found)
-                }
-            });
         }
         match if writes { run(conn, "COMMIT") } else { Ok(()) } {
             Ok(()) => Ok(outcomes),
