@@ -107,7 +107,7 @@ impl Store {
             } else {
                 engine.work(Clock::wall(), letters, &mut answers);
             }
-            engine.complaints().iter().for_each(|complaint| log::error!("{complaint}"));
+            engine.complaints(Clock::wall()).iter().for_each(|complaint| log::error!("{complaint}"));
             Batch { answers, kept: engine.held() }
         })?;
         Ok(Self::at(Place::Thread(worker), epoch, kept))
