@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use frames::Chance;
-use protocol::http::{Head, HeadBuffer, Refusal, decode, respond, respond_to_head};
+use protocol::http::{BodyBuffer, Head, HeadBuffer, Refusal, decode, respond, respond_to_head};
 use protocol::limits::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
 
 /// The request of RFC 6455 section 1.2.
@@ -176,6 +176,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, Refusal)> {
         ("an empty length", get("Host: a\r\nContent-Length:\r\n"), Refusal::Body),
         ("two lengths", get("Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n"), Refusal::Twice("Content-Length")),
         ("a length beyond any number", raw(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1e9\r\n\r\n"), Refusal::Body),
+        ("two keys", get("Host: a\r\nIdempotency-Key: a\r\nidempotency-key: b\r\n"), Refusal::Twice("Idempotency-Key")),
+        ("a key beyond ASCII", get("Host: a\r\nIdempotency-Key: \u{e4}\r\n"), Refusal::HeaderValue),
         // Too much.
         ("65 headers", get(&"Host: a\r\n".repeat(MAX_HEADERS + 1)), Refusal::TooManyHeaders),
         ("2,000 headers", get(&"A:\r\n".repeat(2000)), Refusal::TooManyHeaders),
@@ -271,6 +273,76 @@ fn the_parts_of_a_head() {
     assert_eq!((root.host(), root.is_http_1_1(), root.wants_upgrade()), ("", false, false));
 }
 
+/// A request with a body: what these lines say of it, and at most 10 bytes.
+fn declared(lines: &str) -> Result<BodyBuffer, Refusal> {
+    let head = format!("POST /rooms/ops HTTP/1.1\r\nHost: board\r\n{lines}\r\n");
+    BodyBuffer::declared(&Head::parse(head.as_bytes())?, 10)
+}
+
+#[test]
+fn a_body_is_as_long_as_its_head_says() {
+    let glued = b"disk fullGET / HTTP/1.1\r\n";
+    for cut in 0..glued.len() {
+        let mut body = declared("Content-Length: 9\r\n").unwrap();
+        let mut bytes = *glued;
+        let (mut first, mut second) = bytes.split_at_mut(cut);
+        assert_eq!(body.feed(&mut first), cut >= 9, "cut at {cut}");
+        assert!(body.feed(&mut second), "cut at {cut}");
+        assert_eq!(body.bytes(), b"disk full", "cut at {cut}");
+        assert_eq!([&*first, &*second].concat(), b"GET / HTTP/1.1\r\n", "what is behind it stays there");
+    }
+    let mut body = declared("Content-Length: 9\r\n").unwrap();
+    let mut bytes = *glued;
+    let mut complete = Vec::new();
+    for byte in bytes.chunks_mut(1) {
+        let mut byte = byte;
+        complete.push(body.feed(&mut byte));
+    }
+    assert_eq!(complete.iter().filter(|complete| **complete).count(), glued.len() - 8, "byte by byte");
+    assert_eq!(body.bytes(), b"disk full");
+}
+
+#[test]
+fn how_long_a_body_may_be() {
+    let judged = |lines: &str| declared(lines).map(|mut body| body.feed(&mut Default::default()));
+    assert_eq!(judged(""), Err(Refusal::LengthRequired));
+    assert_eq!(judged("Content-Length: 0\r\n"), Ok(true), "an empty one is complete");
+    assert_eq!(judged("Content-Length: 10\r\n"), Ok(false));
+    for length in ["11", "4294967306", "18446744073709551616", "99999999999999999999999999"] {
+        let refused = Err(Refusal::ContentTooLarge(10));
+        assert_eq!(judged(&format!("Content-Length: {length}\r\n")), refused, "{length}");
+    }
+    for length in ["", "+5", "-5", "0x5", "5, 5", "5 5", "5e0", "\u{665}"] {
+        assert!(judged(&format!("Content-Length: {length}\r\n")).is_err(), "{length}");
+    }
+    assert_eq!(judged("Content-Length: 5\r\nContent-Length: 5\r\n"), Err(Refusal::Twice("Content-Length")));
+    let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+    assert_eq!(judged(both), Err(Refusal::TransferEncoding));
+    // What is declared takes no memory before it comes.
+    assert_eq!(declared("Content-Length: 10\r\n").unwrap().bytes().len(), 0);
+}
+
+#[test]
+fn what_a_client_expects_and_accepts() {
+    let head = |version: &str, lines: &str| format!("POST / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
+    let expects = |head: &str| Head::parse(head.as_bytes()).unwrap().expects_continue();
+    assert!(expects(&head("1.1", "Expect: 100-Continue\r\n")));
+    assert!(!expects(&head("1.0", "Expect: 100-continue\r\n")), "RFC 9110 section 10.1.1");
+    assert!(!expects(&head("1.1", "Expect: tea\r\n")) && !expects(&head("1.1", "")));
+    for (accept, accepts) in [
+        ("application/json", true),
+        ("text/html, Application/JSON;q=0.9", true),
+        ("text/plain\r\nAccept: application/json", true),
+        ("*/*", false),
+        ("application/*", false),
+        ("application/jsonp", false),
+        ("", false),
+    ] {
+        let head = head("1.1", &format!("Accept: {accept}\r\n"));
+        assert_eq!(Head::parse(head.as_bytes()).unwrap().accepts("application/json"), accepts, "{accept}");
+    }
+}
+
 #[test]
 fn percent_escapes() {
     for (text, decoded) in [
@@ -316,20 +388,24 @@ fn every_refusal_knows_its_status_and_says_one_line() {
     refusals.extend([Refusal::OldHttp, Refusal::UpgradeRequired, Refusal::Connection, Refusal::NoKey]);
     refusals.extend([Refusal::Key, Refusal::WebSocketVersion, Refusal::Protocols]);
     refusals.extend([Refusal::Origin, Refusal::NotFound, Refusal::MethodNotAllowed("GET, HEAD")]);
-    refusals.extend([Refusal::Full, Refusal::Unavailable, Refusal::ForwardedFor]);
+    refusals.extend([Refusal::Full, Refusal::Unavailable, Refusal::ForwardedFor, Refusal::NoAnswer]);
+    refusals.extend([Refusal::LengthRequired, Refusal::ContentTooLarge(7), Refusal::StrangeHost]);
     let kinds: BTreeSet<String> =
         refusals.iter().map(|r| format!("{r:?}").split('(').next().unwrap_or_default().to_string()).collect();
-    assert_eq!(kinds.len(), 31, "a refusal that no test meets: {kinds:?}");
+    assert_eq!(kinds.len(), 35, "a refusal that no test meets: {kinds:?}");
 
     for refusal in refusals {
         let status = match refusal {
-            Refusal::Origin => 403,
+            Refusal::Origin | Refusal::StrangeHost => 403,
             Refusal::NotFound => 404,
             Refusal::MethodNotAllowed(_) => 405,
+            Refusal::LengthRequired => 411,
+            Refusal::ContentTooLarge(_) => 413,
             Refusal::TargetTooLong => 414,
             Refusal::UpgradeRequired | Refusal::WebSocketVersion => 426,
             Refusal::HeadTooLarge(_) | Refusal::TooManyHeaders => 431,
             Refusal::Full | Refusal::Unavailable => 503,
+            Refusal::NoAnswer => 504,
             _ => 400,
         };
         let mut out = Vec::new();
