@@ -168,6 +168,10 @@ fn nothing_behind_a_request_is_looked_at() {
         stage.settle();
     }
     assert_eq!(stage.metrics().received, read, "it is left unread");
+    nas.end();
+    stage.settle();
+    let looked_at = stage.metrics().received - read;
+    assert!(looked_at <= 64 * 1024, "{looked_at} bytes, to see whether it is gone");
     stage.gate.open();
     stage.settle();
     assert_eq!((answer(&nas), anna.hears()), ("200 1".into(), vec!["1 nas: full".into()]));
