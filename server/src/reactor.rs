@@ -315,7 +315,8 @@ impl<D: Desk> Reactor<D> {
                 }
                 late => {
                     // A thousand may have come at once, and what this one sent may lie there unread.
-                    if late == Deadline::Handshake && self.has_brought_its_head(now, slot) {
+                    let owes_request = matches!(late, Deadline::Handshake | Deadline::Message);
+                    if owes_request && self.has_brought_it(now, slot) {
                         continue;
                     }
                     debug!("conn {slot}: too late with {late:?}");
@@ -344,9 +345,10 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    fn has_brought_its_head(&mut self, now: Millis, slot: u32) -> bool {
+    fn has_brought_it(&mut self, now: Millis, slot: u32) -> bool {
+        let waited = self.table.conn(slot).map(|(_, conn)| conn.waits());
         self.read(now, slot, false);
-        self.table.conn(slot).is_none_or(|(_, conn)| conn.waits() != Waits::ForHead)
+        self.table.conn(slot).map(|(_, conn)| conn.waits()) != waited
     }
 
     fn stop(&mut self, now: Millis) {

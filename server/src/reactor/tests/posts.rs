@@ -154,6 +154,18 @@ fn a_body_has_its_time() {
     assert_eq!(answer(&slower), "");
 }
 
+/// The poll was busy telling of others when the last byte came.
+#[test]
+fn a_body_that_waits_to_be_read_is_not_late() {
+    let mut stage = house();
+    let nas = posts(&mut stage, "ful");
+    stage.settle();
+    nas.send(b"l");
+    nas.edge().expect("the poll would tell of it");
+    stage.pass(Span::secs(30));
+    assert_eq!(answer(&nas), "200 1");
+}
+
 /// What is sent behind a request is neither read nor answered while it waits, nor afterwards.
 #[test]
 fn nothing_behind_a_request_is_looked_at() {
