@@ -13,7 +13,7 @@ use protocol::chat::event::Kind;
 pub use self::histogram::Histogram;
 
 /// The answers' statuses that a counter is shown for even before there was one.
-const STATUSES: [u16; 14] = [400, 403, 404, 405, 409, 411, 413, 414, 422, 426, 431, 503, 504, 507];
+const STATUSES: [u16; 15] = [400, 403, 404, 405, 409, 411, 413, 414, 422, 426, 431, 500, 503, 504, 507];
 
 /// What became of those who connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

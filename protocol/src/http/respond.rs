@@ -57,7 +57,6 @@ const fn reason(status: u16) -> &'static str {
         500 => "Internal Server Error",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
-        500 => "Internal Server Error",
         507 => "Insufficient Storage",
         _ => "",
     }
