@@ -10,7 +10,9 @@ pub(crate) mod server;
 pub(crate) mod wire;
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,10 +31,17 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The client, with nothing of this machine's environment.
+/// The client, with nothing of this machine's environment, and nothing that an earlier one has left behind.
 pub(crate) fn client() -> Command {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let state = format!("state-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    client_at(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(state))
+}
+
+/// The client of somebody whose state is kept there.
+pub(crate) fn client_at(state: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
-    command.env_clear().env("TERM", "xterm");
+    command.env_clear().env("TERM", "xterm").env("XDG_STATE_HOME", state);
     command
 }
 
