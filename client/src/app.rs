@@ -7,6 +7,7 @@
 
 mod face;
 mod keep;
+mod signals;
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use protocol::chat::id::SessionKey;
 use protocol::chat::name::RoomName;
 use protocol::limits::DEFAULT_LAST;
 use protocol::time::{Millis, Span};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook_mio::v1_0::Signals;
 
 use self::face::{Face, Wanted};
@@ -142,7 +143,7 @@ impl App {
     fn start(config: &Config, program: &str, wanted: Wanted, model: Model, safe: Safe) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let mut signals = Signals::new(signals_for(wanted))?;
+        let mut signals = Signals::new(signals::answered(wanted))?;
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
         let face = Face::open(config, program, wanted, model.unconfirmed(), poll.registry(), FACE, &waker)?;
         let (clock, server) = (Clock(Instant::now()), config.server.clone());
@@ -372,19 +373,6 @@ impl App {
         let code = if failed || !words.is_empty() { COULD_NOT } else { DONE };
         Outcome { words, code }
     }
-}
-
-/// Which signals we answer. One that is ignored already, as under nohup(1), stays ignored.
-fn signals_for(wanted: Wanted) -> Vec<i32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let mut signals = vec![SIGINT, SIGTERM, SIGHUP];
-    if wanted == Wanted::Plain {
-        signals.extend([SIGTSTP, SIGCONT, SIGWINCH]);
-    }
-    signals.retain(|signal| ignored.checked_shr((signal - 1).unsigned_abs()).unwrap_or(0) & 1 == 0);
-    signals
 }
 
 fn loss(fault: &Fault) -> Loss {

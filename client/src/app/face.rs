@@ -23,6 +23,7 @@ use crate::plain::{Act, Plain, Style};
 use crate::say_on_stderr;
 use crate::term::Terminal;
 use crate::term::input::{Input as Keys, Key};
+use crate::ui::words;
 
 /// With more output than this waiting, the face is choked: that is a long page, and a serial line has enough to do.
 const CHOKED: usize = 64 * 1024;
@@ -235,17 +236,7 @@ impl Face {
                 person.plain.hide();
                 person.write();
                 person.terminal.leave();
-                match (unconfirmed, kept) {
-                    (0, _) => Vec::new(),
-                    (1, true) => vec!["1 message is pending; it is kept, and sent when you come back".into()],
-                    (1, false) => vec!["1 message was not confirmed; it may be lost".into()],
-                    (count, true) => {
-                        vec![format!(
-                            "{count} messages are pending; they are kept, and sent when you come back"
-                        )]
-                    }
-                    (count, false) => vec![format!("{count} messages were not confirmed; they may be lost")],
-                }
+                words::unconfirmed(unconfirmed, kept).into_iter().collect()
             }
             Self::Pipe(programs) => {
                 let rest = programs.pipe.last_words(unconfirmed, programs.gave_up);

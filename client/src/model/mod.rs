@@ -20,6 +20,7 @@ pub mod news;
 mod outbox;
 pub mod random;
 pub mod room;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ use self::news::{Again, Ask, Loss, Msg, News, Stop};
 use self::outbox::{Outbox, Pending};
 use self::random::Random;
 use self::room::{Place, Room};
+pub use self::settings::{Kept, Settings, Wish};
 
 /// How long the server may take to answer our greeting.
 const GREETING: Span = Span::secs(10);
@@ -45,51 +47,6 @@ const LAST_TICKS: Span = Span::secs(2);
 const GOOD: Span = Span::secs(5);
 /// How many numbers are tried behind a login name that is taken, before the server may choose.
 const NUMBERED: u32 = 99;
-
-/// Which nick is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Any: the server gives a guest name.
-    Guest,
-    /// This one, or one like it.
-    Like(Nick<'static>),
-    /// This one and no other.
-    Exactly(Nick<'static>),
-}
-
-/// With what a model begins.
-#[derive(Debug)]
-pub struct Settings {
-    /// Which nick is wanted.
-    pub wish: Wish,
-    /// The rooms to enter.
-    pub rooms: Vec<RoomName<'static>>,
-    /// How many old entries each of them shall bring at first, if it is not known how far it was read.
-    pub last: u32,
-    /// After which entry the first of the rooms shall be read: a number of the epoch in which the server is then.
-    pub after: Option<u64>,
-    /// Whether to go on trying when the very first connection fails.
-    pub patient: bool,
-    /// The key of this person: fresh random bytes, or that of an earlier run.
-    pub session: SessionKey,
-    /// What an earlier run of this person has left behind.
-    pub kept: Kept,
-    /// Where the other random numbers come from.
-    pub seed: [u64; 4],
-}
-
-/// What an earlier run has left behind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// What was said and not confirmed, in the order it was typed.
-    pub unconfirmed: Vec<Envelope<'static>>,
-    /// The same, where it is not known any more which person has said it: it cannot be sent again.
-    pub nobodys: Vec<Envelope<'static>>,
-    /// How far rooms' logs were read.
-    pub places: Vec<Place>,
-    /// The rooms it was in when it was cut short; none if it ended well.
-    pub rooms: Vec<RoomName<'static>>,
-}
 
 /// See the head of this file.
 #[derive(Debug)]

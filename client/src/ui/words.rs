@@ -121,6 +121,18 @@ pub fn plain(said: &Said) -> Vec<String> {
     }
 }
 
+/// What is said at the end of so many things that are not confirmed. `kept`: the next run will send them.
+#[must_use]
+pub fn unconfirmed(count: usize, kept: bool) -> Option<String> {
+    Some(match (count, kept) {
+        (0, _) => return None,
+        (1, true) => "1 message is pending; it is kept, and sent when you come back".into(),
+        (1, false) => "1 message was not confirmed; it may be lost".into(),
+        (count, true) => format!("{count} messages are pending; they are kept, and sent when you come back"),
+        (count, false) => format!("{count} messages were not confirmed; they may be lost"),
+    })
+}
+
 fn welcome(
     nick: &str,
     durability: Durability,
