@@ -300,6 +300,10 @@ impl<D: Desk> Reactor<D> {
                     self.deadlines.set(slot, Deadline::Pong, now);
                 }
                 late => {
+                    // A thousand may have come at once, and what this one sent may lie there unread.
+                    if late == Deadline::Handshake && self.has_brought_its_head(now, slot) {
+                        continue;
+                    }
                     debug!("conn {slot}: too late with {late:?}");
                     match late {
                         Deadline::Handshake => self.outbox.metrics.hangups.add(Cut::LateHead.name()),
@@ -323,6 +327,11 @@ impl<D: Desk> Reactor<D> {
                 self.lost(now, slot);
             }
         }
+    }
+
+    fn has_brought_its_head(&mut self, now: Millis, slot: u32) -> bool {
+        self.read(now, slot, false);
+        self.table.conn(slot).is_none_or(|(_, conn)| conn.waits() != Waits::ForHead)
     }
 
     fn stop(&mut self, now: Millis) {

@@ -134,14 +134,25 @@ impl Stage {
         self.begin_with = peer;
     }
 
-    /// One turn, with all that the poll knows.
+    /// One turn, with all that the poll knows. Then everything is looked at.
+    ///
+    /// # Panics
+    /// If the reactor or the hub finds something that must not be.
     pub fn turn(&mut self) {
+        self.play();
+        self.check();
+    }
+
+    fn play(&mut self) {
         let mut happened = std::mem::take(&mut self.rumours);
         happened.extend(self.door.edge());
         self.peers.retain(|peer| !peer.is_closed());
         let (behind, before) = self.peers.split_at(self.begin_with.min(self.peers.len()));
         happened.extend(before.iter().chain(behind).filter_map(Peer::edge));
         self.reactor.play(self.now, happened.into_iter());
+    }
+
+    fn check(&mut self) {
         self.reactor.check();
         self.reactor.desk().hub().check_invariants();
     }
@@ -152,10 +163,10 @@ impl Stage {
     /// If that does not end.
     pub fn settle(&mut self) {
         for _ in 0..MOST_TURNS {
-            self.turn();
+            self.play();
             let is_quiet = self.wait() != Some(Span(0)) && !self.something_happened();
             if is_quiet || self.is_over() {
-                return;
+                return self.check();
             }
         }
         panic!("after {MOST_TURNS} turns there is still something to do at once");

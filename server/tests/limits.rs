@@ -196,14 +196,25 @@ impl Alone {
         alone
     }
 
-    fn take_in(&mut self, now: Millis, bytes: &[u8]) {
+    /// Looks further at what an earlier read has left. How many bytes were said to it.
+    fn go_on(&mut self, now: Millis) -> usize {
+        let mut scratch = vec![0; 64 * 1024];
+        let conn = self.table.conn(self.slot).expect("it is there").1;
+        let count = conn.read(&mut scratch).expect("something is left");
+        self.take_in(now, &scratch[..count])
+    }
+
+    /// As if it had been read. How many bytes were said to it.
+    fn take_in(&mut self, now: Millis, bytes: &[u8]) -> usize {
         let mut bytes = bytes.to_vec();
         let (id, conn, addresses) = self.table.conn_and_addresses(self.slot).expect("it is there");
         let Self { manners, desk, outbox, .. } = self;
         conn.receive(id, &mut bytes, &mut Context { now, manners, addresses, desk, outbox });
         while self.desk.mail(now, &mut self.outbox) {}
         self.desk.fan_out(&mut self.outbox);
+        let said = self.outbox.pieces(self.slot).map(<[u8]>::len).sum();
         self.outbox.clear();
+        said
     }
 
     /// How many of these lines are taken in within ten seconds, if somebody sends as many as are taken. The loop reads
@@ -234,6 +245,51 @@ fn who_renames_or_joins_all_the_time_is_read_more_slowly_than_who_talks() {
     // Without a cost they are like talk.
     assert_eq!(Alone::new(0, 0).says(rename), 1200);
     assert_eq!(Alone::new(0, 0).says(join), 1200);
+}
+
+/// One read can hold hundreds of requests. What is beyond the credit waits, and nothing of it is lost.
+#[test]
+fn a_read_is_taken_in_as_far_as_the_credit_goes() {
+    let mut alone = Alone::new(5, 25);
+    let renames: Vec<u8> = (0..100).flat_map(|n| frame(0x81, format!("/nick eve-{n}").as_bytes())).collect();
+    let later = Millis(60_000);
+    alone.take_in(later, &renames);
+    assert_eq!(
+        alone.outbox.metrics.frames,
+        200 / 26 + 1,
+        "200 messages' worth, and one that costs more than is left"
+    );
+    let mut turns = 0;
+    for now in (60_000..100_000).map(Millis) {
+        let conn = alone.table.conn(alone.slot).expect("it is there").1;
+        if !conn.has_unread() {
+            break;
+        }
+        if conn.must_wait(now, &alone.manners).is_none() {
+            turns += 1;
+            alone.go_on(now);
+        }
+    }
+    assert_eq!((alone.outbox.metrics.frames, turns), (100, 100 - 8), "one for one from then on");
+}
+
+/// A short question may have a long answer, and one read holds thousands of questions.
+#[test]
+fn a_turn_says_so_much_and_the_rest_waits() {
+    let mut alone = Alone::new(0, 0);
+    alone.manners.pace = None;
+    let asked = 5000;
+    let questions = frame(0x81, b"/help").repeat(asked);
+    let mut most = alone.take_in(Millis(1), &questions);
+    let first = most;
+    let mut turns = 1;
+    while alone.table.conn(alone.slot).expect("it is there").1.has_unread() {
+        most = most.max(alone.go_on(Millis(1)));
+        turns += 1;
+    }
+    println!("{asked} questions: {turns} turns, at most {most} bytes in one");
+    assert_eq!(alone.outbox.metrics.frames, asked as u64, "all were answered in the end");
+    assert!(turns > 5 && first <= most && most < 256 * 1024 + 4096, "{turns} turns, {most} bytes");
 }
 
 /// What is charged is not counted among the frames.

@@ -158,6 +158,12 @@ impl Deadlines {
         self.queues.iter().filter_map(|queue| Some(self.links.get(queue.head as usize)?.due)).min()
     }
 
+    /// The connection that was put in longest ago, if all are put in for the same thing.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u32> {
+        self.queues.iter().map(|queue| queue.head).find(|head| *head != NONE)
+    }
+
     /// Takes out one connection that is late, and says with what.
     pub fn pop_late(&mut self, now: Millis) -> Option<(u32, Deadline)> {
         for deadline in Deadline::ALL {
@@ -183,12 +189,13 @@ mod tests {
         deadlines.set(2, Deadline::Idle, Millis(10));
         deadlines.set(1, Deadline::Idle, Millis(20));
 
+        assert_eq!(deadlines.oldest(), Some(2));
         assert_eq!(deadlines.next(), Some(Millis(30_010)));
         assert_eq!(deadlines.pop_late(Millis(30_009)), None);
         assert_eq!(deadlines.pop_late(Millis(30_020)), Some((2, Deadline::Idle)));
         assert_eq!(deadlines.pop_late(Millis(30_020)), Some((1, Deadline::Idle)));
         assert_eq!(deadlines.pop_late(Millis(u64::MAX)), None);
-        assert_eq!(deadlines.next(), None);
+        assert_eq!((deadlines.next(), deadlines.oldest()), (None, None));
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub struct Pace {
 }
 
 impl Manners {
+    /// How many bytes are read at once. What one read brings beyond the credit waits in memory, so who has a rate is read
+    /// in small pieces: as many bytes as twice the usual rate of short lines.
+    #[must_use]
+    pub fn largest_read(&self) -> usize {
+        if self.pace.is_some() { 8 * 1024 } else { usize::MAX }
+    }
+
     /// From so many unsent bytes on a reader lags.
     #[must_use]
     pub fn lag(&self) -> usize {

@@ -51,6 +51,9 @@ pub struct Conn {
     generation: u32,
     /// Where it comes from: as bytes, which need no alignment.
     address: [u8; 16],
+    /// What was read and not yet looked at, since it was enough for one turn. A boxed vector takes one word.
+    #[expect(clippy::box_collection)]
+    unread: Option<Box<Vec<u8>>>,
     closing: Closing,
     /// Reading waits until what was run up is worked off.
     paused: bool,
@@ -128,6 +131,7 @@ impl Conn {
             worked_off: 0,
             generation,
             address: address.to_be_bytes(),
+            unread: None,
             closing: Closing::Open,
             paused: false,
             listed: false,
@@ -140,12 +144,18 @@ impl Conn {
         }
     }
 
-    /// Reads once. `Ok(0)` is the end of the stream.
+    /// Reads once, or gives what an earlier read has left. `Ok(0)` is the end of the stream.
     ///
     /// # Errors
     /// As [`Transport::read`].
     pub fn read(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
-        self.transport.read(scratch)
+        let Some(mut unread) = self.unread.take() else { return self.transport.read(scratch) };
+        let count = unread.len().min(scratch.len());
+        scratch.iter_mut().zip(unread.drain(..count)).for_each(|(to, from)| *to = from);
+        if !unread.is_empty() {
+            self.unread = Some(unread);
+        }
+        Ok(count)
     }
 
     /// Puts the socket under the poll's eyes.
@@ -256,6 +266,12 @@ impl Conn {
         self.unsent.take_moved()
     }
 
+    /// Whether something was read that was not yet looked at.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.unread.is_some()
+    }
+
     /// Whether a message is unfinished.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
@@ -271,7 +287,8 @@ impl Conn {
             Phase::Draining => 0,
         };
         let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-        Held { unfinished: count(unfinished), unsent: count(self.unsent_len()) }
+        let unread = self.unread.as_ref().map_or(0, |unread| unread.len());
+        Held { unfinished: count(unfinished + unread), unsent: count(self.unsent_len()) }
     }
 
     /// How many bytes wait for the kernel.

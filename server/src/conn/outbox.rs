@@ -31,6 +31,10 @@ const NONE: u32 = u32::MAX;
 /// A log that once held a long page gives its memory back, a log of ordinary size keeps it for the next turn.
 const KEEP: usize = 256 * 1024;
 
+/// With so many bytes a turn has enough to say. A few words can ask for long answers (`rooms`, `who`), and many answers
+/// to one read are memory that no other limit sees.
+const ENOUGH: usize = 256 * 1024;
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -48,6 +52,8 @@ pub struct Outbox {
     awaited: Vec<u32>,
     /// What was charged for what is being taken in.
     charged: u64,
+    /// How many bytes this turn's logs have.
+    written: usize,
     /// What is counted. It travels here since whoever has something to say has something to count.
     pub metrics: Metrics,
 }
@@ -106,7 +112,9 @@ impl Outbox {
         let Some(bytes) = self.logs.get_mut(log.index()) else { return 0..0 };
         let start = offset(bytes.len());
         write(bytes);
-        start..offset(bytes.len())
+        let end = offset(bytes.len());
+        self.written += (end - start) as usize;
+        start..end
     }
 
     /// Appends to the private log what is due to one connection alone.
@@ -147,6 +155,12 @@ impl Outbox {
     /// Takes out what was charged.
     pub fn take_charged(&mut self) -> u64 {
         core::mem::take(&mut self.charged)
+    }
+
+    /// Whether there is so much to say in this turn that nobody should be listened to further.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.written >= ENOUGH
     }
 
     /// Asks for a connection to be ended after what is due to it.
@@ -205,6 +219,7 @@ impl Outbox {
             log.shrink_to(KEEP);
         }
         self.used = 1;
+        self.written = 0;
     }
 
     fn touch(&mut self, slot: u32) -> &mut Due {

@@ -52,13 +52,19 @@ impl Conn {
                 Err(refusal) => self.refuse(id, &refusal, context.outbox),
             }
         }
+        // What the request itself has cost: a plain connection comes with its room.
+        self.charge(0, context.now, context.manners, context.outbox);
         let taken = self.receive_frames(id, input, context);
         context.outbox.metrics.frames += taken.frames;
-        let charged = context.outbox.take_charged();
-        if let Some(pace) = context.manners.pace {
-            pace.charge(&mut self.worked_off, context.now, taken.frames.saturating_add(charged));
-        }
         taken.messages > 0
+    }
+
+    /// Charges for frames, and for what they asked for.
+    fn charge(&mut self, frames: u64, now: Millis, manners: &Manners, outbox: &mut Outbox) {
+        let charged = outbox.take_charged();
+        if let Some(pace) = manners.pace {
+            pace.charge(&mut self.worked_off, now, frames.saturating_add(charged));
+        }
     }
 
     fn judge_head<D: Desk>(&mut self, id: ConnId, context: &mut Context<'_, D>) {
@@ -104,7 +110,8 @@ impl Conn {
         self.phase = Phase::Draining;
     }
 
-    /// Decodes and hands on. What comes after a close is not looked at.
+    /// Decodes and hands on, until the credit is used up or there is enough to say; the rest is kept. What comes after a
+    /// close is not looked at.
     fn receive_frames<D: Desk>(
         &mut self,
         id: ConnId,
@@ -114,10 +121,19 @@ impl Conn {
         let Context { now, manners, desk, outbox, .. } = context;
         let mut taken = Taken::default();
         loop {
+            // Always one frame, so that everybody comes to be heard.
+            if taken.frames > 0 && (outbox.is_full() || self.must_wait(*now, manners).is_some()) {
+                self.keep_unread(input);
+                return taken;
+            }
             let Phase::Open(decoder) = &mut self.phase else { return taken };
+            let before = taken.frames;
             let step = match decoder.next_counted(&manners.rules, &mut input, &mut taken.frames) {
                 Ok(Some(step)) => step,
-                Ok(None) => return taken,
+                Ok(None) => {
+                    self.charge(taken.frames - before, *now, manners, outbox);
+                    return taken;
+                }
                 Err(violation) => {
                     self.violated(*now, id, violation, *desk, outbox);
                     return taken;
@@ -139,7 +155,18 @@ impl Conn {
                 Step::Ping(payload) => self.pong(id, &payload, outbox),
                 Step::Pong(_) | Step::Close(_) => {}
             }
+            self.charge(taken.frames - before, *now, manners, outbox);
         }
+    }
+
+    /// Before whatever was left earlier, and is still not looked at.
+    fn keep_unread(&mut self, input: &[u8]) {
+        if input.is_empty() {
+            return;
+        }
+        let mut unread = input.to_vec();
+        unread.extend(self.unread.take().into_iter().flat_map(|later| *later));
+        self.unread = Some(Box::new(unread));
     }
 
     /// Answers a ping, unless the peer does not read the answers: then only the latest, when it reads again.

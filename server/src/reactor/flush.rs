@@ -100,11 +100,14 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    /// Above nine tenths of the budget those who read least are cut off, so that the many who read are served.
+    /// Above nine tenths of the budget those who read least are cut off, so that the many who read are served: who lags
+    /// and has taken nothing for the longest time, and only if nobody lags, for whom the most waits. (By bytes alone it
+    /// would be whoever was just told much, and reads it in the next moment.)
     fn save_memory(&mut self, now: Millis) {
         let Some(limit) = self.settings.memory else { return };
         while self.held() > limit / 10 * 9 {
-            let Some(slot) = self.table.furthest_behind() else { return };
+            let Some(slot) = self.stalled.oldest().or_else(|| self.table.furthest_behind()) else { return };
+            self.stalled.remove(slot);
             info!("conn {slot}: cut off, memory is short and it is the furthest behind");
             self.outbox.metrics.hangups.add(Cut::Memory.name());
             self.lost(now, slot);

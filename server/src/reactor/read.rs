@@ -33,13 +33,14 @@ impl<D: Desk> Reactor<D> {
             self.paused.insert((now.plus(wait), slot, id.generation));
             return self.pause(slot);
         }
-        let allowed = self.desk.allowance(id).min(SCRATCH);
+        let allowed = self.desk.allowance(id).min(manners.largest_read()).min(SCRATCH);
         if allowed == 0 {
             trace!("conn {slot}: read again when the store has caught up");
             self.waiting.push_back(id);
             return self.pause(slot);
         }
         let scratch = self.scratch.get_mut(..allowed).unwrap_or_default();
+        let had_unread = conn.has_unread();
         let count = match conn.read(scratch) {
             Ok(0) => return self.lost(now, slot),
             Ok(count) => count,
@@ -49,22 +50,25 @@ impl<D: Desk> Reactor<D> {
                 return self.lost(now, slot);
             }
         };
-        self.outbox.metrics.received += count as u64;
+        if !had_unread {
+            self.outbox.metrics.received += count as u64;
+        }
         let was_mid_message = conn.is_mid_message();
         let input = self.scratch.get_mut(..count).unwrap_or_default();
         let (manners, desk, outbox) = (&manners, &mut self.desk, &mut self.outbox);
         let finished_one = conn.receive(id, input, &mut Context { now, manners, addresses, desk, outbox });
         let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
+        let was_left = had_unread || conn.has_unread();
         self.wait_for(now, slot, waits);
         if is_mid_message && (finished_one || !was_mid_message) {
             self.unfinished.set(slot, Deadline::Message, now);
         } else if !is_mid_message && was_mid_message {
             self.unfinished.remove(slot);
         }
-        if was_mid_message || is_mid_message || waits != Waits::ForWords {
+        if was_mid_message || is_mid_message || was_left || waits != Waits::ForWords {
             self.table.recharge(slot);
         }
-        if count == allowed || to_the_end {
+        if count == allowed || was_left || to_the_end {
             self.list(id);
         }
     }
@@ -76,10 +80,12 @@ impl<D: Desk> Reactor<D> {
         self.table.bury(slot);
     }
 
-    /// Leaves it unread for a while. What it does not get to say, it need not say: its idle deadline stands still.
+    /// Leaves it unread for a while. What it does not get to say, it need not say: its idle deadline stands still, and
+    /// so does that of the message it has begun.
     fn pause(&mut self, slot: u32) {
         let Some((_, conn)) = self.table.conn(slot) else { return };
         conn.pause();
+        self.unfinished.remove(slot);
         if conn.waits() == Waits::ForWords {
             self.deadlines.remove(slot);
         }
@@ -104,8 +110,11 @@ impl<D: Desk> Reactor<D> {
             return;
         }
         conn.resume();
-        let waits = conn.waits();
+        let (waits, is_mid_message) = (conn.waits(), conn.is_mid_message());
         self.wait_for(now, id.slot, waits);
+        if is_mid_message {
+            self.unfinished.set(id.slot, Deadline::Message, now);
+        }
         self.list(id);
     }
 

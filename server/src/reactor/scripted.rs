@@ -81,7 +81,8 @@ impl<D: Desk> Reactor<D> {
             is_due(&self.deadlines) || conn.is_paused() && !ends,
             "conn {slot} is waited for without end"
         );
-        let (owes, lags) = (conn.is_mid_message(), conn.is_lagging());
+        // Who is left unread cannot send the other half; who is read has to.
+        let (owes, lags) = (conn.is_mid_message() && !conn.is_paused(), conn.is_lagging());
         assert!(is_due(&self.unfinished) || !owes || ends, "conn {slot} owes half a message, without end");
         assert!(is_due(&self.stalled) || !lags || ends, "conn {slot} lags, without end");
         let (unsent, limit) = (conn.unsent_len(), self.settings.manners.max_unsent);

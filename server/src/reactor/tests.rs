@@ -18,12 +18,16 @@ const V1: &str = "GET /ws HTTP/1.1\r\nHost: snug\r\nUpgrade: websocket\r\nConnec
     Sec-WebSocket-Protocol: snug.v1\r\n\r\n";
 
 /// A house with place enough, where only a reader's patience is short.
-fn house() -> Stage {
+fn spacious() -> House {
     let mut house = House::tight();
     (house.settings.memory, house.mail) = (None, None);
     (house.settings.manners.pace, house.settings.manners.max_unsent) = (Pace::per_second(10), 8 * 1024);
     house.ring.bytes = 4 * 1024;
-    Stage::new(house)
+    house
+}
+
+fn house() -> Stage {
+    Stage::new(spacious())
 }
 
 /// Somebody who speaks `snug.v1`.

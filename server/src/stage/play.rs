@@ -90,8 +90,9 @@ impl<'a> Play<'a> {
             caller.peer.make_room(usize::MAX);
             caller.deliver(usize::MAX);
         }
-        for _ in 0..30 {
-            self.stage.pass(Span::secs(1));
+        // Whoever sent too fast is read to the end, and pings are answered in time.
+        for _ in 0..3 {
+            self.stage.pass(Span::secs(10));
             self.listen();
         }
         for caller in self.callers.iter().filter(|caller| caller.is_careful_and_there()) {
@@ -194,7 +195,8 @@ impl<'a> Play<'a> {
                     request,
                 }
             });
-            if matches!(envelope.request, Request::Say { .. }) {
+            // Only long texts are said again, never words, which are counted: what the ring has forgotten is said anew.
+            if matches!(&envelope.request, Request::Say { text, .. } if text.as_str().starts_with('x')) {
                 caller.said = Some(envelope.clone());
             }
             let mut json = String::new();

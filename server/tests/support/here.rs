@@ -11,7 +11,7 @@ use protocol::time::Span;
 use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use server::conn::deadlines::Patience;
-use server::conn::{MAX_UNSENT, Manners};
+use server::conn::{MAX_UNSENT, Manners, Pace};
 use server::listeners::Place;
 use server::reactor::{Reactor, Settings};
 use server::store::{Memory, Ring, Store};
@@ -36,10 +36,27 @@ pub(crate) fn run_with(
     epoch: Epoch,
     store: impl FnOnce(Bell) -> Store,
 ) -> SocketAddr {
+    start(patience, Manners { head: MAX_HEAD, rules, pace: None, max_unsent: MAX_UNSENT }, epoch, store)
+}
+
+/// The same, where nobody may send faster than so many frames a second.
+pub(crate) fn run_at_pace(patience: Patience, frames: u32) -> SocketAddr {
+    let epoch = Epoch([0; 8]);
+    let pace = Pace::per_second(frames);
+    let manners = Manners { head: MAX_HEAD, rules: RULES, pace, max_unsent: MAX_UNSENT };
+    start(patience, manners, epoch, |_| Store::new(Memory::new(epoch, Ring::default())))
+}
+
+fn start(
+    patience: Patience,
+    manners: Manners,
+    epoch: Epoch,
+    store: impl FnOnce(Bell) -> Store,
+) -> SocketAddr {
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
     let desk = |bell| Ok(server::server::Server::new(hub, store(bell), secret, Origins::default()));
     let settings = Settings {
-        manners: Manners { head: MAX_HEAD, rules, pace: None, max_unsent: MAX_UNSENT },
+        manners,
         patience,
         connections: None,
         per_address: None,

@@ -125,6 +125,11 @@ impl Peer {
         }
     }
 
+    /// What was read and not taken, as text.
+    pub(crate) fn rest(&self) -> String {
+        String::from_utf8_lossy(&self.inbox[self.taken..]).into_owned()
+    }
+
     /// Reads once more. The end of the stream is an `UnexpectedEof`.
     pub(crate) fn fill(&mut self) -> io::Result<()> {
         if self.taken > 0 {

@@ -7,7 +7,8 @@ use server::conn::deadlines::Patience;
 
 use crate::support::honest::Pair;
 use crate::support::peer::{Peer, frame, upgrade};
-use crate::support::{Server, here};
+use crate::support::scrape::{counted, hung_up};
+use crate::support::{Server, here, until};
 
 const MILLION: usize = 1_000_000;
 
@@ -138,4 +139,26 @@ fn an_unfinished_message_is_not_waited_for() {
         let answer = honest.text().expect("it is there");
         assert!(answer.starts_with(if number == 0 { r#"{"type":"welcome""# } else { r#"{"type":"error""# }));
     }
+}
+
+/// Who is left unread because it sent too fast cannot finish what it has begun, and is not blamed for it: the rest is in
+/// the kernel, where we leave it.
+#[test]
+fn a_message_that_we_do_not_read_on_is_not_late() {
+    let patience = Patience { message: Span(1000), ..here::patient() };
+    let address = here::run_at_pace(patience, 20);
+    let mut fast = Peer::dial(address).expect("it accepts");
+    fast.send(upgrade("/ws", true).as_bytes()).expect("it reads");
+    fast.head().expect("it answers");
+    // Two seconds' worth more than what may come at once, and in the end a part of a message.
+    let words = [frame(0x8a, b"!").repeat(80), frame(0x01, br#"{"type":"hel"#)].concat();
+    fast.send(&words).expect("it reads");
+    until("it is paused", || {
+        // The pause begins when there is more to read.
+        fast.send(&frame(0x8a, b"!")).expect("it is open");
+        counted(address, "snug_paused_connections") == 1
+    });
+    fast.send(&frame(0x80, br#"lo"}"#)).expect("it is open");
+    assert!(fast.text().expect("it was waited for").starts_with(r#"{"type":"welcome""#));
+    assert_eq!(hung_up(address, "unfinished-message"), 0);
 }

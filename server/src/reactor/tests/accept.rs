@@ -101,3 +101,20 @@ fn a_herd_takes_turns() {
     assert_eq!(left, [(86, true), (22, true), (0, false)]);
     assert_eq!(herd.iter().filter(|actor| actor.peer.slot().is_some()).count(), 150);
 }
+
+/// The poll tells of a thousand at once, and Anna is not among them. Her five seconds pass before her request is read;
+/// but it is there. Ben's is not.
+#[test]
+fn a_request_that_waits_to_be_read_is_not_late() {
+    let mut stage = house();
+    let (anna, ben) = (stage.call(1), stage.call(2));
+    stage.settle();
+    anna.send(b"GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n");
+    ben.send(b"GET /healthz HTTP/1.1\r\n");
+    for peer in [&anna, &ben] {
+        peer.edge().expect("the poll would tell of it");
+    }
+    stage.pass(Span::secs(5));
+    assert!(anna.hear().starts_with(b"HTTP/1.1 200"));
+    assert_eq!((ben.hear(), ben.is_closed()), (Vec::new(), true));
+}

@@ -2,12 +2,15 @@
 
 use protocol::time::Span;
 
-use super::{Actor, house};
+use super::{Actor, Stage, spacious};
 
 /// Ben asks and asks, and reads nothing. He is hung up on; until the time for that is over, nobody is busy with him.
 #[test]
 fn who_is_hung_up_on_and_does_not_read_keeps_nobody_busy() {
-    let mut stage = house();
+    // As fast as he likes, so that all he asks is asked at once.
+    let mut house = spacious();
+    house.settings.manners.pace = None;
+    let mut stage = Stage::new(house);
     let mut anna = Actor::enters(&mut stage, "anna");
     let mut ben = Actor::enters(&mut stage, "ben");
     let _ = anna.hears();
