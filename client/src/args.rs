@@ -220,7 +220,9 @@ fn help(program: &str) -> String {
          \x20      COMMAND | {program} ROOM\n\n\
          In a terminal it enters the rooms (default: {ROOM}) and lets you talk; /help there lists the commands.\n\
          With lines piped in, it says each of them in the one room given, prints nothing, and ends when the server\n\
-         has confirmed all of them. Empty lines are skipped, and no line is a command.\n\n\
+         has confirmed all of them. Empty lines are skipped, and no line is a command.\n\
+         What is not confirmed yet is kept in $XDG_STATE_HOME/snug, or ~/.local/state/snug: if the client is killed,\n\
+         the next one with this server and nick (and this room, if piped) sends it first.\n\n\
          Options:\n"
     );
     let mut row = |left: &str, right: &str| {
@@ -240,7 +242,8 @@ fn help(program: &str) -> String {
         "\nExamples:\n\
          \x20 {program} lobby --server board --nick alice\n\
          \x20 echo \"disk full\" | {program} ops\n\
-         \x20 {program} ops --follow | grep fire\n\n\
+         \x20 {program} ops --follow | grep fire\n\
+         \x20 {program} ops --follow --json --after 42\n\n\
          Every option can stand in the environment too: SNUG_SERVER, SNUG_NICK, and so on; the command line wins.\n\
          You talk if input and output are both a terminal and neither --follow nor --json is given; else lines are\n\
          read from the input and messages go to the output, whichever of them is a terminal.\n\
