@@ -336,6 +336,27 @@ fn json_is_one_object_per_event() {
 }
 
 #[test]
+fn json_says_what_has_failed_and_why() {
+    let board = Board::start();
+    board.be_mute();
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "cron", "--json"]);
+    let mut stdin = client.0.stdin.take().expect("a pipe");
+    assert_eq!(client.lines(2).len(), 2);
+    stdin.write_all(b"hello\n").expect("a reader");
+    let pending = client.lines(1).remove(0);
+    let id = pending.split('"').nth(7).expect("an id").to_owned();
+    assert_eq!(pending, format!(r#"{{"type":"pending","id":"{id}","room":"ops","text":"hello"}}"#));
+    let error = format!(r#"{{"type":"error","code":"storage_full","text":"the disk is full","id":"{id}"}}"#);
+    board.send_raw(&error);
+    let failed =
+        format!(r#"{{"type":"failed","id":"{id}","room":"ops","text":"hello","why":"the disk is full"}}"#);
+    assert_eq!(client.lines(2), [error, failed]);
+    drop(stdin);
+    let said = "client: failed: the disk is full: hello\nclient: 1 of 1 line not confirmed\n";
+    assert_eq!(client.end(), (Some(1), said.into()));
+}
+
+#[test]
 fn a_server_that_hangs_up_for_good() {
     let board = Board::start();
     let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "log", "--follow"]);
