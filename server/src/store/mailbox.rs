@@ -146,7 +146,9 @@ impl Store {
                 Place::Here { .. } => {}
                 // A batch may have no answers: the engine was idle.
                 Place::Thread(worker) => {
-                    while let (true, Some(batch)) = (self.answers.is_empty(), worker.answer()) {
+                    while self.answers.is_empty() {
+                        // What is taken from the worker is not there a second time.
+                        let Some(batch) = worker.answer() else { break };
                         self.answers = batch.answers;
                         self.kept = batch.kept;
                     }
