@@ -22,6 +22,7 @@ mod greet;
 mod read;
 #[cfg(any(test, feature = "scripted"))]
 mod scripted;
+mod stop;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -32,7 +33,6 @@ use log::{debug, info, trace};
 use mio::{Events, Poll};
 use protocol::http::Proxies;
 use protocol::time::{Millis, Span};
-use protocol::ws::Spread;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
@@ -54,12 +54,6 @@ const SCRATCH: usize = 64 * 1024;
 
 /// How many events the kernel tells at once. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// From SIGTERM to the farewell, at most: so long a disk is waited for that has stalled.
-const SETTLE_WITHIN: Span = Span::secs(10);
-
-/// From the farewell to the end, at most.
-const STOP_WITHIN: Span = Span(1500);
 
 /// What the loop as a whole is held to.
 #[derive(Clone, Debug)]
@@ -212,6 +206,8 @@ impl<D: Desk> Reactor<D> {
             self.desk.drained(now, conn, &mut self.outbox);
         }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
+        // Before deadlines: who has its answer is not late with it.
+        self.end_answered(now);
         self.go_on_reading(now);
         self.take_leave(now);
 
@@ -282,12 +278,18 @@ impl<D: Desk> Reactor<D> {
         match waits {
             // The deadline of the handshake counts from accept.
             Waits::ForHead => {}
+            // Like that one, these two are not moved on by what comes meanwhile.
+            Waits::ForBody => self.set_once(slot, Deadline::Message, now),
+            Waits::ForAnswer => self.set_once(slot, Deadline::Answer, now),
             Waits::ForWords => self.deadlines.set(slot, Deadline::Idle, now),
-            Waits::ForEnd => {
-                if self.deadlines.of(slot) != Some(Deadline::Close) {
-                    self.deadlines.set(slot, Deadline::Close, now);
-                }
-            }
+            Waits::ForEnd if self.deadlines.of(slot) == Some(Deadline::Progress) => {}
+            Waits::ForEnd => self.set_once(slot, Deadline::Close, now),
+        }
+    }
+
+    fn set_once(&mut self, slot: u32, deadline: Deadline, now: Millis) {
+        if self.deadlines.of(slot) != Some(deadline) {
+            self.deadlines.set(slot, deadline, now);
         }
     }
 
@@ -306,14 +308,22 @@ impl<D: Desk> Reactor<D> {
                     self.outbox.send(slot, |log| encode::frame(Opcode::Ping, &[], log));
                     self.deadlines.set(slot, Deadline::Pong, now);
                 }
+                Deadline::Answer => {
+                    let Some((id, conn)) = self.table.conn(slot) else { continue };
+                    conn.end_waiting(now, id, &mut self.desk, &mut self.outbox);
+                    self.wait_for(now, slot, Waits::ForEnd);
+                    self.list(id);
+                }
                 late => {
                     // A thousand may have come at once, and what this one sent may lie there unread.
-                    if late == Deadline::Handshake && self.has_brought_its_head(now, slot) {
+                    let owes_request = matches!(late, Deadline::Handshake | Deadline::Message);
+                    if owes_request && self.has_brought_it(now, slot) {
                         continue;
                     }
                     debug!("conn {slot}: too late with {late:?}");
                     match late {
                         Deadline::Handshake => self.outbox.metrics.hangups.add(Cut::LateHead.name()),
+                        Deadline::Message => self.outbox.metrics.hangups.add(Cut::LateBody.name()),
                         Deadline::Pong => self.outbox.metrics.hangups.add(Cut::NoPong.name()),
                         // It was counted when it began to end.
                         _ => {}
@@ -336,45 +346,10 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    fn has_brought_its_head(&mut self, now: Millis, slot: u32) -> bool {
+    fn has_brought_it(&mut self, now: Millis, slot: u32) -> bool {
+        let waited = self.table.conn(slot).map(|(_, conn)| conn.waits());
         self.read(now, slot, false);
-        self.table.conn(slot).is_none_or(|(_, conn)| conn.waits() != Waits::ForHead)
-    }
-
-    fn stop(&mut self, now: Millis) {
-        if self.stop_at.is_some() {
-            return;
-        }
-        info!("stopping");
-        self.listeners.close();
-        self.settling = true;
-        self.stop_at = Some(now.plus(SETTLE_WITHIN));
-    }
-
-    /// When all that was asked for is done and has been told, everybody is told to come back later.
-    fn take_leave(&mut self, now: Millis) {
-        let is_late = self.stop_at.is_some_and(|at| at <= now);
-        if !self.settling || !(is_late || self.desk.is_settled()) {
-            return;
-        }
-        self.settling = false;
-        let advice = Spread::over(self.table.len());
-        info!("{} connections are told to come back within {} s", self.table.len(), advice.span().0 / 1000);
-        self.stop_at = Some(now.plus(STOP_WITHIN));
-        for slot in self.table.slots() {
-            match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
-                // Not a WebSocket yet: there is nobody to take leave of.
-                Some(Waits::ForHead) => self.lost(now, slot),
-                _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
-            }
-            if let Some((id, _)) = self.table.conn(slot) {
-                self.list(id);
-            }
-        }
-    }
-
-    fn has_stopped(&self) -> bool {
-        self.stop_at.is_some() && self.table.is_empty()
+        self.table.conn(slot).map(|(_, conn)| conn.waits()) != waited
     }
 }
 

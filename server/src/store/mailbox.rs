@@ -107,7 +107,7 @@ impl Store {
             } else {
                 engine.work(Clock::wall(), letters, &mut answers);
             }
-            engine.complaints().iter().for_each(|complaint| log::error!("{complaint}"));
+            engine.complaints(Clock::wall()).iter().for_each(|complaint| log::error!("{complaint}"));
             Batch { answers, kept: engine.held() }
         })?;
         Ok(Self::at(Place::Thread(worker), epoch, kept))
@@ -146,7 +146,8 @@ impl Store {
                 Place::Here { .. } => {}
                 // A batch may have no answers: the engine was idle.
                 Place::Thread(worker) => {
-                    while let (true, Some(batch)) = (self.answers.is_empty(), worker.answer()) {
+                    while self.answers.is_empty() {
+                        let Some(batch) = worker.answer() else { break };
                         self.answers = batch.answers;
                         self.kept = batch.kept;
                     }

@@ -1,13 +1,18 @@
 //! What waits in the mailbox, and who is read meanwhile.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use hub::effect::{Purpose, Range, Recall, Record};
 use hub::input::ConnId;
+use mio::{Events, Poll, Token};
 use protocol::chat::event::Kind;
 use protocol::chat::id::RequestId;
 
 use super::super::mailbox::Share;
-use super::super::{ANSWERS_AT_ONCE, Answer, Letter, Memory, Ring, Store};
+use super::super::{ANSWERS_AT_ONCE, Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
 use super::{ALICE, CONN, EPOCH, applied, engines, room, say};
+use crate::worker::Bell;
 
 /// A mailbox with room for four letters. Ann sends on and on, Ben says a line now and then.
 #[test]
@@ -78,4 +83,51 @@ fn answers_are_made_as_they_are_taken() {
             assert_eq!(store.mail(), left);
         }
     });
+}
+
+/// Does one letter at a time, however many there are.
+#[derive(Debug)]
+struct OneByOne(Memory);
+
+impl Engine for OneByOne {
+    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
+        self.0.work(wall, &mut letters.drain(..1).collect(), answers);
+    }
+
+    fn epoch(&self) -> protocol::chat::id::Epoch {
+        self.0.epoch()
+    }
+
+    fn held(&self) -> usize {
+        self.0.held()
+    }
+}
+
+/// The thread is as quick as the loop: there is always a next batch while the last one is being taken.
+#[test]
+fn no_answer_of_a_quick_thread_is_passed_over() {
+    let mut poll = Poll::new().unwrap();
+    let bell = Bell::new(poll.registry(), Token(7)).unwrap();
+    let engine = OneByOne(Memory::new(EPOCH, Ring::default()));
+    let mut store = Store::on_a_thread(engine, Rhythm::default(), bell).unwrap();
+    for number in 0..2000 {
+        let (text, id) = ("and on".into(), RequestId::new(number.to_string()));
+        let (nick, kind, user) = ("alice".into(), Kind::Talk, ALICE);
+        store.post(
+            0,
+            Letter::Record(Record { room: room("lobby"), user, nick, kind, text, id, origin: None }),
+        );
+    }
+    let mut events = Events::with_capacity(4);
+    for expected in 1..=2000 {
+        let answer = loop {
+            if let Some((answer, _)) = store.next(|| 0) {
+                break answer;
+            }
+            poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
+            assert!(!events.is_empty(), "before answer {expected} nothing comes any more");
+        };
+        assert_eq!(applied(answer).entry.seq, expected, "each is answered, in order");
+    }
+    assert_eq!(store.mail(), 0);
 }
