@@ -15,8 +15,11 @@
 mod support;
 
 mod by_hand;
+mod clock;
+mod farewell;
 mod history;
 mod kills;
+mod old_copy;
 mod people;
 mod run;
 
