@@ -64,7 +64,7 @@ mod seeded {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    use super::{ALL, Fault};
+    use crate::faults::{ALL, Fault};
 
     static COMMITS: AtomicU32 = AtomicU32::new(0);
     static IS_BEHIND: AtomicBool = AtomicBool::new(false);

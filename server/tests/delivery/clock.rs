@@ -1,8 +1,8 @@
 //! The clock on the wall jumps (threat 39): to 1970, as on a board without a battery, fifty years on, ten years on, and
 //! back, while people talk and while the server starts. Times are decoration: order, resumption and timers go on.
 //!
-//! The clock is faketime's (`apt install faketime`, or libfaketime). Without it this says SKIPPED; what an engine makes of
-//! such a clock is also tested without it (`src/store/tests.rs`).
+//! The clock is libfaketime's (a Debian package). Without it this says SKIPPED; what an engine makes of such a clock is
+//! also tested without it (`tests/storage/lives.rs`).
 
 use std::fs;
 use std::path::{Path, PathBuf};

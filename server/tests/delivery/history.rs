@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) text: String,
 }
 
-/// What must be true of every run. The letters are those of the table in CONTRIBUTING.md.
+/// What must be true of every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Invariant {
     /// What was ticked is in the log.
