@@ -1,5 +1,5 @@
 //! Seven faults, seeded to see whether our own tests would notice them. They exist only with the feature `faults`, which
-//! no release has; without it [`has`] is false when the program is compiled, and nothing of this is left in it. Which
+//! no release has; without it `has` is false when the program is compiled, and nothing of this is left in it. Which
 //! one is there, if any, says the environment variable `SNUG_FAULT`, by its name in [`ALL`].
 //!
 //! `tests/delivery/seeded.rs` runs them all. Where they are done is found by `faults::`.

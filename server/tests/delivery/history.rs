@@ -135,7 +135,7 @@ impl<'a> Court<'a> {
                         );
                     }
                     None => {
-                        self.find(Invariant::A, format!("{id} was ticked as {seq}, and is not in the log"))
+                        self.find(Invariant::A, format!("{id} was ticked as {seq}, and is not in the log"));
                     }
                     Some(entry) if entry.seq != *seq => {
                         let how = format!("{id} was ticked as {seq}, and is {} in the log", entry.seq);
