@@ -155,6 +155,10 @@ impl Somebody {
             if epoch.is_some() && !self.is_reader {
                 self.talk(&mut peer, book)?;
             }
+            if self.chance.one_in(200) {
+                // It is stopped for a while, and does not read.
+                thread::sleep(Duration::from_millis(self.chance.between(10, 150) as u64));
+            }
             life -= 1;
             if life == 0 {
                 // It is killed, or its cable is pulled: the server is told, or has to find out.
