@@ -18,6 +18,7 @@ pub mod conn;
 #[cfg(any(test, feature = "scripted"))]
 pub mod fake;
 mod fan_out;
+pub mod faults;
 pub mod listeners;
 pub mod logging;
 pub mod metrics;

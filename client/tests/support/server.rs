@@ -1,5 +1,6 @@
 //! The real server, as a process of its own. Must not know how it is built: its program is asked for, as any user does.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -27,10 +28,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it at `ADDR:PORT` or `unix:PATH`.
+    /// Starts it at `ADDR:PORT` or `unix:PATH`; it keeps things in memory.
     pub(crate) fn start(place: &str) -> Self {
+        Self::run(place, &["--memory".as_ref()])
+    }
+
+    /// The same, on a disk.
+    pub(crate) fn start_in(folder: &Path, place: &str) -> Self {
+        Self::run(place, &["--data".as_ref(), folder.as_os_str()])
+    }
+
+    fn run(place: &str, flags: &[&OsStr]) -> Self {
         let mut command = Command::new(program());
-        command.env_clear().args(["--memory", "--max-rate", "0", "--max-connections-per-address", "0"]);
+        command.env_clear().args(["--max-rate", "0", "--max-connections-per-address", "0"]).args(flags);
         command.args(["--listen", place]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));

@@ -39,6 +39,7 @@ use self::recent::Recent;
 use super::page::believed;
 #[cfg(doc)]
 use super::{Answer, Engine};
+use crate::faults::{self, Fault as Seeded};
 
 /// The first SQLite without the fault that can lose commits when a log is reset (<https://www.sqlite.org/wal.html>).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -193,9 +194,10 @@ impl Sqlite {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_prepared_statement_cache_capacity(32);
         conn.busy_timeout(PATIENCE)?;
+        let sync = if faults::has(Seeded::Lazy) { "NORMAL" } else { "FULL" };
         conn.execute_batch(&format!(
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA synchronous = FULL;"
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA synchronous = {sync};"
         ))?;
         let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
@@ -211,6 +213,9 @@ impl Sqlite {
             return Err(Trouble::Newer);
         }
         schema::migrate(&conn)?;
+        if faults::has(Seeded::Doubles) {
+            conn.execute_batch("DROP INDEX IF EXISTS entries_by_id")?;
+        }
         if look {
             rows::check_small_tables(&conn)?;
             if size <= LOOK_THROUGH {

@@ -62,7 +62,8 @@ impl Server {
         )
     }
 
-    fn run(command: &mut Command) -> Self {
+    /// With words of the test's own; in memory, unless they say where.
+    pub(crate) fn run(command: &mut Command) -> Self {
         if !command.get_args().any(|argument| argument == "--data") {
             command.arg("--memory");
         }

@@ -12,6 +12,7 @@ use super::super::page::Page;
 use super::fault::Trouble;
 use super::recent::Recent;
 use super::rows::{Entry, Room, entry, entry_key, ordinal_of};
+use crate::faults::{self, Fault};
 
 /// Answers a question. Reads only.
 pub(super) fn recall(conn: &Connection, recent: &Recent, recall: &Recall) -> Result<Recalled, Trouble> {
@@ -31,7 +32,8 @@ pub(super) fn recall(conn: &Connection, recent: &Recent, recall: &Recall) -> Res
         let (from, to) = match recall.span {
             Range::Since(Since::After { epoch, seq }) => {
                 let latest = past.latest(DEFAULT_LAST)?;
-                or_reset(past.judge(Some(epoch), seq)?, (seq.saturating_add(1), last), (latest, last))
+                let next = seq.saturating_add(1 + u64::from(faults::has(Fault::OffByOne)));
+                or_reset(past.judge(Some(epoch), seq)?, (next, last), (latest, last))
             }
             Range::From(seq) => {
                 or_reset(past.judge(None, seq.saturating_sub(1))?, (seq, last), (first, last))

@@ -17,6 +17,7 @@ use super::folder::beside;
 use super::recall::recall;
 use super::rows::{Entry, Room};
 use super::{CACHE_KIB, OVERHEAD, Sqlite, wal};
+use crate::faults::{self, Fault as Seeded};
 
 /// What became of a letter.
 enum Outcome {
@@ -64,6 +65,7 @@ impl Engine for Sqlite {
             answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Late));
         }
         let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
+        let Some(mode) = self.tell_early(wall, letters, mode, answers) else { return };
         let outcomes = match self.attempt(wall, letters, mode) {
             Ok(outcomes) => outcomes,
             Err(failure) => self.recover(wall, letters, failure),
@@ -126,7 +128,7 @@ impl Sqlite {
         let writes = mode == Mode::Store && letters.iter().any(|letter| matches!(letter, Letter::Record(_)));
         let failed = |trouble| Failure { trouble, doubt: None };
         if writes {
-            run(conn, "BEGIN IMMEDIATE").map_err(failed)?;
+            begin(conn).map_err(failed)?;
         }
         let outcome = |letter: &Letter| match letter {
             Letter::Record(record) => self.record(conn, wall, record, mode),
@@ -141,14 +143,14 @@ impl Sqlite {
                 break;
             }
         }
-        match if writes { run(conn, "COMMIT") } else { Ok(()) } {
+        match if writes { commit(conn) } else { Ok(()) } {
             Ok(()) => Ok(outcomes),
             Err(trouble) => Err(Failure { trouble, doubt: Some(outcomes) }),
         }
     }
 
     fn record(&self, conn: &Connection, wall: u64, record: &Record, mode: Mode) -> Result<Outcome, Trouble> {
-        if let Some(id) = &record.id {
+        if let Some(id) = record.id.as_ref().filter(|_| !faults::has(Seeded::Doubles)) {
             if let Some((room, Entry { stored, .. })) = Entry::by_id(conn, record.user, id)? {
                 let same =
                     room == record.room.as_str() && stored.text == record.text && stored.kind == record.kind;
@@ -159,6 +161,9 @@ impl Sqlite {
             Mode::Refuse => return Ok(Outcome::Full),
             Mode::LeaveUnknown => return Ok(Outcome::Unknown),
             Mode::Store => {}
+        }
+        if faults::number_again() {
+            conn.execute("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)", [])?;
         }
         let name = record.room.as_str();
         let room = match Room::find(conn, &record.room)? {
@@ -247,11 +252,51 @@ impl Sqlite {
         Ok(wal::mend(&beside(&self.folder.database(), "-wal"), certain)?)
     }
 
+    /// Does nothing but with [`Seeded::ToldEarly`]. Then all but the authors are told in a first call (`None`), and the
+    /// transaction is committed in a second, in which all entries are found to be there.
+    fn tell_early(
+        &self,
+        wall: u64,
+        letters: &VecDeque<Letter>,
+        mode: Mode,
+        answers: &mut VecDeque<Answer>,
+    ) -> Option<Mode> {
+        let Some(conn) = self.conn.as_ref().filter(|_| faults::has(Seeded::ToldEarly)) else {
+            return Some(mode);
+        };
+        if conn.is_autocommit() {
+            let outcomes = self.attempt(wall, letters, mode).unwrap_or_default();
+            answers.extend(outcomes.iter().zip(letters).filter_map(applied).map(Answer::Late));
+            return Some(mode).filter(|_| conn.is_autocommit());
+        }
+        // The disk is slow, or nobody would ever see it.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        run(conn, "COMMIT").ok().map(|()| Mode::LeaveUnknown)
+    }
+
     fn is_stored(&self, applied: &Applied) -> bool {
         let Some(conn) = &self.conn else { return false };
         let Ok(Some(room)) = Room::find(conn, &applied.room) else { return false };
         matches!(Entry::find(conn, room.key, applied.entry.seq), Ok(Some(entry)) if entry.stored == applied.entry)
     }
+}
+
+fn begin(conn: &Connection) -> Result<(), Trouble> {
+    if faults::has(Seeded::TickEarly) && !conn.is_autocommit() {
+        run(conn, "COMMIT")?;
+    }
+    run(conn, "BEGIN IMMEDIATE")
+}
+
+fn commit(conn: &Connection) -> Result<(), Trouble> {
+    if faults::has(Seeded::TickEarly) || faults::has(Seeded::ToldEarly) {
+        return Ok(());
+    }
+    run(conn, "COMMIT")?;
+    if faults::commit_seems_to_fail() {
+        return Err(Trouble::Other("it seems to fail".to_owned()));
+    }
+    Ok(())
 }
 
 fn announcement(room: RoomName<'static>, text: &str) -> Letter {

@@ -1,0 +1,86 @@
+//! The server is told to stop (SIGTERM) while what people said waits for a disk that has stalled. What waits is stored
+//! and ticked, what comes later is not read, and then everybody is told to come back (1012).
+//!
+//! The server is in this process, and gets this process's signal; so no other test here may have one of its own.
+
+use std::collections::VecDeque;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use protocol::chat::id::Epoch;
+use rustix::process::{Signal, getpid, kill_process};
+use serde_json::Value;
+use server::store::{Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
+
+use crate::support::here::{RULES, patient, run_with};
+use crate::support::{Client, until};
+
+const EPOCH: Epoch = Epoch([7; 8]);
+
+#[derive(Debug)]
+struct Disk {
+    memory: Memory,
+    stall: Arc<Mutex<()>>,
+    is_at_work: Arc<AtomicBool>,
+}
+
+impl Engine for Disk {
+    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
+        self.is_at_work.store(true, Ordering::Relaxed);
+        let _goes_on = self.stall.lock().unwrap();
+        self.memory.work(wall, letters, answers);
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.memory.epoch()
+    }
+
+    fn held(&self) -> usize {
+        self.memory.held()
+    }
+}
+
+#[test]
+fn what_waits_for_the_disk_is_stored_and_ticked_before_the_farewell() {
+    let (stall, is_at_work) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+    let disk = Disk {
+        memory: Memory::new(EPOCH, Ring::default()),
+        stall: Arc::clone(&stall),
+        is_at_work: Arc::clone(&is_at_work),
+    };
+    let board = run_with(patient(), RULES, EPOCH, |bell| {
+        Store::on_a_thread(disk, Rhythm::default(), bell).expect("a thread")
+    });
+    let (mut ann, mut ben) = (Client::v1_in(board, "ann", "lab"), Client::v1_in(board, "ben", "lab"));
+
+    let stalled = stall.lock().unwrap();
+    is_at_work.store(false, Ordering::Relaxed);
+    let say = |ann: &mut Client, seq| {
+        ann.say(&format!(r#"{{"type":"say","room":"lab","id":"{seq}","text":"line {seq}"}}"#));
+    };
+    for seq in 1..=10 {
+        say(&mut ann, seq);
+    }
+    // The answer shows that all ten were read; the store's own, that it has begun with them.
+    ann.say(r#"{"type":"who","id":"w","room":"lab"}"#);
+    assert_eq!(ann.event("who")["id"], "w");
+    until("the disk is at work", || is_at_work.load(Ordering::Relaxed));
+
+    kill_process(getpid(), Signal::TERM).unwrap();
+    until("nobody is let in any more", || TcpStream::connect(board).is_err());
+    say(&mut ann, 11);
+    drop(stalled);
+
+    for seq in 1..=10 {
+        let tick = ann.event("stored");
+        assert_eq!((&tick["seq"], &tick["id"]), (&Value::from(seq), &Value::from(seq.to_string())));
+        let heard = ben.event("message");
+        assert_eq!((&heard["seq"], &heard["text"]), (&Value::from(seq), &format!("line {seq}").into()));
+    }
+    for client in [&mut ann, &mut ben] {
+        let close = client.close_frame().expect("it says why");
+        assert_eq!(u16::from(close.code), 1012);
+        assert!(close.reason.contains("spread your return over"), "{}", close.reason);
+    }
+}
