@@ -6,6 +6,8 @@
 //! feels it, and catches us up later from its log.
 
 mod face;
+mod keep;
+mod signals;
 
 use std::io;
 use std::sync::Arc;
@@ -16,16 +18,17 @@ use protocol::chat::id::SessionKey;
 use protocol::chat::name::RoomName;
 use protocol::limits::DEFAULT_LAST;
 use protocol::time::{Millis, Span};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook_mio::v1_0::Signals;
 
 use self::face::{Face, Wanted};
+use self::keep::{Found, Safe};
 use crate::args::{Config, ROOM};
 use crate::link::address::Address;
 use crate::link::fault::{Fault, Retry};
 use crate::link::{Heard, Link, Options};
 use crate::login;
-use crate::model::news::{Again, Ask, Loss, Msg, Stop};
+use crate::model::news::{Again, Ask, Loss, Msg, News, Stop};
 use crate::model::{Model, Settings, Wish};
 
 const WAKER: Token = Token(0);
@@ -62,17 +65,18 @@ impl Outcome {
 #[must_use]
 pub fn run(config: &Config, program: &str) -> Outcome {
     let wanted = Wanted::of(config);
-    let settings = match settings(config, wanted) {
+    let (settings, safe, fault) = match settings(config, wanted) {
         Ok(settings) => settings,
         Err(outcome) => return outcome,
     };
-    match App::start(config, program, wanted, Model::new(settings)).and_then(App::run) {
+    match App::start(config, program, wanted, Model::new(settings), safe).and_then(|app| app.run(fault)) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::cannot_start(error.to_string()),
     }
 }
 
-fn settings(config: &Config, wanted: Wanted) -> Result<Settings, Outcome> {
+/// With what the model begins, where its words are kept, and why they cannot be.
+fn settings(config: &Config, wanted: Wanted) -> Result<(Settings, Safe, Option<String>), Outcome> {
     let mut rooms = config.rooms.clone();
     let piped = wanted == Wanted::Pipe;
     match rooms.len() {
@@ -98,14 +102,22 @@ fn settings(config: &Config, wanted: Wanted) -> Result<Settings, Outcome> {
         (None, Some(nick)) => Wish::Like(nick),
         (None, None) => Wish::Guest,
     };
-    Ok(Settings {
+    let nick = match &wish {
+        Wish::Exactly(nick) | Wish::Like(nick) => Some(nick.as_str()),
+        Wish::Guest => None,
+    };
+    let (safe, Found { session, kept, fault }) = Safe::open(config, wanted, nick);
+    let settings = Settings {
         wish,
         rooms,
         last: if piped { 0 } else { DEFAULT_LAST },
+        after: config.after,
         patient: piped,
-        session: SessionKey(secret),
+        session: session.unwrap_or(SessionKey(secret)),
+        kept,
         seed: std::array::from_fn(|_| words.next().unwrap_or_default()),
-    })
+    };
+    Ok((settings, safe, fault))
 }
 
 struct App {
@@ -118,6 +130,7 @@ struct App {
     /// The link has, or may have, more to read than could be taken.
     more: bool,
     model: Model,
+    safe: Safe,
     face: Face,
     stop: Option<Stop>,
     /// The end has begun: the face is not asked any more whether it wants to.
@@ -127,12 +140,12 @@ struct App {
 }
 
 impl App {
-    fn start(config: &Config, program: &str, wanted: Wanted, model: Model) -> io::Result<Self> {
+    fn start(config: &Config, program: &str, wanted: Wanted, model: Model, safe: Safe) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let mut signals = Signals::new(signals_for(wanted))?;
+        let mut signals = Signals::new(signals::answered(wanted))?;
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
-        let face = Face::open(config, program, wanted, poll.registry(), FACE, &waker)?;
+        let face = Face::open(config, program, wanted, model.unconfirmed(), poll.registry(), FACE, &waker)?;
         let (clock, server) = (Clock(Instant::now()), config.server.clone());
         let (link, stop) = (None, None);
         Ok(Self {
@@ -144,6 +157,7 @@ impl App {
             link,
             more: false,
             model,
+            safe,
             face,
             stop,
             ending: false,
@@ -151,8 +165,9 @@ impl App {
         })
     }
 
-    fn run(mut self) -> io::Result<Outcome> {
+    fn run(mut self, fault: Option<String>) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(16);
+        self.tell_trouble(fault);
         self.tell_model(Msg::Start);
         while !self.turn() {
             match self.poll.poll(&mut events, self.timeout()) {
@@ -178,9 +193,14 @@ impl App {
             if self.model.deadline().is_some_and(|deadline| now >= deadline) {
                 self.tell_model(Msg::Tick);
             }
+            self.settle();
             self.drive_link();
         }
         self.face.finish_turn(self.clock.now(), &self.model);
+        if self.face.is_shown() {
+            self.safe.note(self.clock.now(), self.model.rooms());
+        }
+        self.settle();
         if !self.ending && self.stop.is_none() && self.face.wants_to_end(self.clock.now(), &self.model) {
             self.end();
         }
@@ -262,8 +282,10 @@ impl App {
         for ask in asks {
             match ask {
                 Ask::Connect => self.connect(),
+                Ask::Keep(envelope) => self.safe.keep(self.model.session(), envelope),
+                Ask::Forget(id) => self.safe.forget(&id),
                 Ask::Send(text) => {
-                    if let Some(link) = &mut self.link {
+                    if let (Some(text), Some(link)) = (self.safe.pass(text), &mut self.link) {
                         link.send_text(text);
                     }
                 }
@@ -279,9 +301,25 @@ impl App {
         }
     }
 
+    /// What was kept is on the disk after this, and what waited for that goes out.
+    fn settle(&mut self) {
+        let (texts, fault) = self.safe.settle();
+        if let Some(link) = &mut self.link {
+            texts.into_iter().for_each(|text| link.send_text(text));
+        }
+        self.tell_trouble(fault);
+    }
+
+    fn tell_trouble(&mut self, sentence: Option<String>) {
+        if let Some(sentence) = sentence {
+            self.face.news(&News::Trouble(sentence), &self.model);
+        }
+    }
+
     fn connect(&mut self) {
         // The old one goes first: it has the same token.
         self.link = None;
+        self.safe.drop_held();
         let (now, registry) = (self.clock.now(), self.poll.registry());
         match Link::open(now, self.server.clone(), Options::default(), registry, LINK, &self.waker) {
             Ok(link) => self.link = Some(link),
@@ -315,14 +353,16 @@ impl App {
         // While the face is choked the link cannot be judged: it may well have said something.
         let link = self.link.as_ref().filter(|_| !self.face.is_choked()).and_then(Link::deadline);
         let face = if self.ending { None } else { self.face.deadline() };
-        let deadlines = [link, self.model.deadline(), face];
+        let places = if self.face.is_shown() { self.safe.deadline() } else { None };
+        let deadlines = [link, self.model.deadline(), face, places];
         let next = deadlines.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.since(self.clock.now()).0))
     }
 
     fn outcome(self) -> Outcome {
         let unconfirmed = self.model.unconfirmed();
-        let mut words = self.face.close(unconfirmed);
+        let kept = self.safe.end(&self.model, self.face.is_shown());
+        let mut words = self.face.close(unconfirmed, kept);
         let failed = match self.stop {
             Some(Stop::Failed(sentence)) => {
                 words.insert(0, sentence);
@@ -333,19 +373,6 @@ impl App {
         let code = if failed || !words.is_empty() { COULD_NOT } else { DONE };
         Outcome { words, code }
     }
-}
-
-/// Which signals we answer. One that is ignored already, as under nohup(1), stays ignored.
-fn signals_for(wanted: Wanted) -> Vec<i32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let mut signals = vec![SIGINT, SIGTERM, SIGHUP];
-    if wanted == Wanted::Plain {
-        signals.extend([SIGTSTP, SIGCONT, SIGWINCH]);
-    }
-    signals.retain(|signal| ignored.checked_shr((signal - 1).unsigned_abs()).unwrap_or(0) & 1 == 0);
-    signals
 }
 
 fn loss(fault: &Fault) -> Loss {

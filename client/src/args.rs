@@ -28,6 +28,8 @@ pub struct Config {
     pub json: bool,
     /// What others say is printed until somebody stops it.
     pub follow: bool,
+    /// After which entry of its room it begins.
+    pub after: Option<u64>,
     /// How long connecting and confirming may take in pipe mode; `None` for any time.
     pub timeout: Option<Span>,
 }
@@ -54,6 +56,7 @@ impl Default for Config {
             plain: false,
             json: false,
             follow: false,
+            after: None,
             timeout: Some(Span::secs(10)),
         }
     }
@@ -108,6 +111,22 @@ const FLAGS: &[Flag] = &[
         value: "",
         help: "print one JSON object per event, as the server sends them (but for the session key, which is secret)",
         set: |config, value| switch(value).map(|on| config.json = on),
+    },
+    Flag {
+        name: "after",
+        value: "NUMBER",
+        help: "with --follow or --json: begin with what was said in the room after this number, as --json tells it; \
+               0 begins with the oldest that is kept. It is a number of the server's present log: if that has none \
+               such, a `reset` says so, and the latest 50 follow",
+        set: |config, value| {
+            let number: u64 =
+                value.parse().map_err(|_| format!("\"{value}\" is not the number of an entry"))?;
+            if number >= 1 << 53 {
+                return Err(format!("{value} is more than any number of an entry"));
+            }
+            config.after = Some(number);
+            Ok(())
+        },
     },
     Flag {
         name: "timeout",
@@ -175,6 +194,9 @@ pub fn parse(
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else { continue };
         (flag.set)(&mut config, &value).map_err(|fault| hint(format!("{variable}: {fault}")))?;
     }
+    if config.after.is_some() && !config.follow && !config.json {
+        return Err(hint("--after goes with --follow or --json".into()));
+    }
     Ok(Wish::Run(Box::new(config)))
 }
 
@@ -198,7 +220,9 @@ fn help(program: &str) -> String {
          \x20      COMMAND | {program} ROOM\n\n\
          In a terminal it enters the rooms (default: {ROOM}) and lets you talk; /help there lists the commands.\n\
          With lines piped in, it says each of them in the one room given, prints nothing, and ends when the server\n\
-         has confirmed all of them. Empty lines are skipped, and no line is a command.\n\n\
+         has confirmed all of them. Empty lines are skipped, and no line is a command.\n\
+         What is not confirmed yet is kept in $XDG_STATE_HOME/snug, or ~/.local/state/snug: if the client is killed,\n\
+         the next one with this server and nick (and this room, if piped) sends it first.\n\n\
          Options:\n"
     );
     let mut row = |left: &str, right: &str| {
@@ -218,7 +242,8 @@ fn help(program: &str) -> String {
         "\nExamples:\n\
          \x20 {program} lobby --server board --nick alice\n\
          \x20 echo \"disk full\" | {program} ops\n\
-         \x20 {program} ops --follow | grep fire\n\n\
+         \x20 {program} ops --follow | grep fire\n\
+         \x20 {program} ops --follow --json --after 42\n\n\
          Every option can stand in the environment too: SNUG_SERVER, SNUG_NICK, and so on; the command line wins.\n\
          You talk if input and output are both a terminal and neither --follow nor --json is given; else lines are\n\
          read from the input and messages go to the output, whichever of them is a terminal.\n\
@@ -274,13 +299,15 @@ mod tests {
 
     #[test]
     fn all_given() {
-        let config =
-            config("Lobby --server board:99 ops --nick=alice --follow --json --plain --timeout 2.5", &[]);
+        let config = config(
+            "Lobby --server board:99 ops --nick=alice --follow --json --plain --timeout 2.5 --after 42",
+            &[],
+        );
         assert_eq!(rooms(&config), ["lobby", "ops"]);
         assert_eq!(config.server.to_string(), "board:99");
         assert_eq!(config.nick.map(|nick| nick.to_string()), Some("alice".into()));
         assert_eq!((config.follow, config.json, config.plain), (true, true, true));
-        assert_eq!(config.timeout, Some(Span(2500)));
+        assert_eq!((config.timeout, config.after), (Some(Span(2500)), Some(42)));
     }
 
     #[test]
@@ -316,6 +343,15 @@ mod tests {
             ("--timeout soon", Some("--timeout: \"soon\" is not a number of seconds; see snug --help")),
             ("--timeout -1", Some("--timeout: \"-1\" is not a number of seconds; see snug --help")),
             ("--timeout nan", Some("--timeout: \"nan\" is not a number of seconds; see snug --help")),
+            ("ops --after 42", Some("--after goes with --follow or --json; see snug --help")),
+            (
+                "ops --follow --after -1",
+                Some("--after: \"-1\" is not the number of an entry; see snug --help"),
+            ),
+            (
+                "ops --follow --after 9007199254740992",
+                Some("--after: 9007199254740992 is more than any number of an entry; see snug --help"),
+            ),
             ("--nosuch", Some("there is no option --nosuch; see snug --help")),
             ("-x", Some("invalid option '-x'; see snug --help")),
             ("--nick", Some("missing argument for option '--nick'; see snug --help")),

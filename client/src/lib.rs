@@ -1,8 +1,8 @@
 //! The Snug terminal client: what people type goes out, what others say comes in.
 //!
 //! Parts that do not know each other are joined in [`app`]: [`link`] (the connection), [`term`] (the terminal),
-//! [`model`] (what is known about the chat: pure) and the two faces, [`plain`] (for people) and [`pipe`] (for
-//! programs). [`ui`] holds what a face is made of.
+//! [`model`] (what is known about the chat: pure), [`state`] (what survives a crash) and the two faces, [`plain`] (for
+//! people) and [`pipe`] (for programs). [`ui`] holds what a face is made of.
 
 pub mod app;
 pub mod args;
@@ -11,6 +11,7 @@ pub mod login;
 pub mod model;
 pub mod pipe;
 pub mod plain;
+pub mod state;
 pub mod term;
 pub mod ui;
 

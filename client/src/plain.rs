@@ -4,6 +4,7 @@
 //! What arrives is printed once, above the line being typed, and is never touched again: it stays in the terminal's
 //! own scrollback, in a serial console's log, and in the order a screen reader reads it.
 
+use protocol::chat::id::RequestId;
 use protocol::chat::name::Text;
 use protocol::chat::request::Request;
 use protocol::chat::slash::{self, Typed};
@@ -18,7 +19,7 @@ use crate::ui::history::History;
 use crate::ui::row::Row;
 use crate::ui::{harmless, words, wrap};
 
-/// How long a tick may take before the prompt says that something waits. Shorter would flicker at each line.
+/// How long a tick may take before something is called pending. Shorter would say each line twice.
 const PATIENCE: Span = Span::secs(1);
 
 /// How many people who spoke are remembered for completion.
@@ -52,10 +53,17 @@ pub struct Plain {
     heard_of: Vec<String>,
     /// Why there is no connection, as the person was told last.
     outage: Option<String>,
-    /// Since when something waits for its tick.
-    waits_since: Option<Millis>,
-    /// Whether the prompt says so.
-    says_waiting: bool,
+    /// What waits for its tick, and has not been called pending yet.
+    fresh: Vec<Fresh>,
+}
+
+/// Something was just said.
+#[derive(Debug)]
+struct Fresh {
+    id: RequestId<'static>,
+    news: News,
+    /// When it is called pending; set when the line is next drawn, since only then the time is known.
+    due: Option<Millis>,
 }
 
 /// How notices are set off from what people say.
@@ -81,8 +89,7 @@ impl Plain {
             recent: Vec::new(),
             heard_of: Vec::new(),
             outage: None,
-            waits_since: None,
-            says_waiting: false,
+            fresh: Vec::new(),
         }
     }
 
@@ -95,7 +102,7 @@ impl Plain {
     /// When [`Plain::refresh`] is due even if nothing happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
-        self.waits_since.filter(|_| !self.says_waiting).map(|since| since.plus(PATIENCE))
+        self.fresh.first()?.due
     }
 
     /// A key was pressed.
@@ -173,6 +180,9 @@ impl Plain {
                     return self.print(&format!("! {why}"));
                 }
             }
+            News::Pending { id, .. } if model.is_welcome() => {
+                return self.fresh.push(Fresh { id: id.clone(), news: news.clone(), due: None });
+            }
             News::Rooms(rooms) => self.heard_of = rooms.iter().map(|line| line.room.clone()).collect(),
             _ => {}
         }
@@ -183,20 +193,29 @@ impl Plain {
 
     /// Draws the line anew if it has changed.
     pub fn refresh(&mut self, now: Millis, model: &Model) {
-        let waiting = model.unconfirmed();
-        self.waits_since = if waiting == 0 { None } else { Some(self.waits_since.unwrap_or(now)) };
-        let long = self.waits_since.is_some_and(|since| now >= since.plus(PATIENCE));
-        let connected = model.is_welcome();
-        self.says_waiting = waiting > 0 && (long || !connected);
+        self.call_pending(now, model);
+        // What was only just said does not make the prompt flicker.
+        let pending = model.unconfirmed().saturating_sub(self.fresh.len());
         let room = model.current().map(ToString::to_string).unwrap_or_default();
-        let state = match (connected, self.says_waiting) {
-            (true, false) => String::new(),
-            (true, true) => format!(" ({waiting} waiting)"),
-            (false, false) => " (offline)".into(),
-            (false, true) => format!(" (offline, {waiting} waiting)"),
+        let state = match (model.is_welcome(), pending) {
+            (true, 0) => String::new(),
+            (true, pending) => format!(" ({pending} pending)"),
+            (false, 0) => " (offline)".into(),
+            (false, pending) => format!(" (offline, {pending} pending)"),
         };
         let prompt = format!("{room}{state}> ");
         self.row.draw(&prompt, self.editor.text(), self.editor.cursor(), &mut self.output);
+    }
+
+    /// Says what is pending: what has waited long enough, and without a connection all of it.
+    fn call_pending(&mut self, now: Millis, model: &Model) {
+        self.fresh.retain(|fresh| model.is_pending(&fresh.id));
+        let connected = model.is_welcome();
+        let is_due = |fresh: &mut Fresh| !connected || now >= *fresh.due.get_or_insert(now.plus(PATIENCE));
+        let due: Vec<Fresh> = self.fresh.extract_if(.., |fresh| is_due(fresh)).collect();
+        for line in due.iter().flat_map(|fresh| words::lines(&fresh.news, model.current())) {
+            self.print(&line);
+        }
     }
 
     /// The terminal has another size.

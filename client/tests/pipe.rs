@@ -325,10 +325,35 @@ fn json_is_one_object_per_event() {
     let board = Board::start();
     let done = pipe(&["ops", "--server", &board.address(), "--nick", "cron", "--json"], b"hello\n");
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
-    let kinds: Vec<&str> = done.out.lines().map(|line| line.split('"').nth(3).expect("a type")).collect();
+    let mut kinds: Vec<&str> = done.out.lines().map(|line| line.split('"').nth(3).expect("a type")).collect();
+    // It may be read before there is a connection.
+    let pending = kinds.iter().position(|kind| *kind == "pending").expect("it says what it has taken");
+    kinds.remove(pending);
     assert_eq!(kinds, ["welcome", "joined", "stored"]);
+    assert!(pending < 3, "{}", done.out);
     assert!(done.out.contains(r#""session":"""#), "the key is secret: {}", done.out);
     assert!(done.out.lines().all(|line| line.starts_with('{') && line.ends_with('}')));
+}
+
+#[test]
+fn json_says_what_has_failed_and_why() {
+    let board = Board::start();
+    board.be_mute();
+    let mut client = Running::start(&["ops", "--server", &board.address(), "--nick", "cron", "--json"]);
+    let mut stdin = client.0.stdin.take().expect("a pipe");
+    assert_eq!(client.lines(2).len(), 2);
+    stdin.write_all(b"hello\n").expect("a reader");
+    let pending = client.lines(1).remove(0);
+    let id = pending.split('"').nth(7).expect("an id").to_owned();
+    assert_eq!(pending, format!(r#"{{"type":"pending","id":"{id}","room":"ops","text":"hello"}}"#));
+    let error = format!(r#"{{"type":"error","code":"storage_full","text":"the disk is full","id":"{id}"}}"#);
+    board.send_raw(&error);
+    let failed =
+        format!(r#"{{"type":"failed","id":"{id}","room":"ops","text":"hello","why":"the disk is full"}}"#);
+    assert_eq!(client.lines(2), [error, failed]);
+    drop(stdin);
+    let said = "client: failed: the disk is full: hello\nclient: 1 of 1 line not confirmed\n";
+    assert_eq!(client.end(), (Some(1), said.into()));
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn what_arrives_appears_above_the_line_being_typed() {
         * now in lobby: nobody else is here
         <amy> hello?
         <amy> anybody?
-        <bob> hello amy
+        + <bob> hello amy
         lobby> |
         ",
     );
@@ -91,9 +91,9 @@ fn a_paste_never_sends_by_itself() {
         "
         * you are bob; /help lists the commands
         * now in lobby: nobody else is here
-        <bob> see: one
-        <bob> /quit
-        <bob> three
+        + <bob> see: one
+        + <bob> /quit
+        + <bob> three
         lobby> |
         ",
     );
@@ -128,11 +128,11 @@ fn commands_completion_and_history() {
     pty.types("/nosuch thing\r");
     pty.expect_text("ops> /nosuch thing|");
     pty.types("\x15//slash\r");
-    pty.expect_text("<bob> /slash");
+    pty.expect_text("+ <bob> /slash");
     pty.types("\x1b[A\x1b[A");
     pty.expect_text("ops> /join ops|");
     pty.types("\x15/me waves\r");
-    pty.expect_text("** bob waves\nops> |");
+    pty.expect_text("+ ** bob waves\nops> |");
     // Back in the lobby, what is said in the other room says so.
     pty.types("\x1b1");
     pty.expect_text("* now in lobby\nlobby> |");
@@ -157,14 +157,14 @@ fn the_server_dies_and_comes_back() {
     let board = Board::start();
     let mut pty = bob(&board);
     pty.types("before\r");
-    pty.expect_text("<bob> before");
+    pty.expect_text("+ <bob> before");
     board.die();
     pty.expect_text("! the connection broke");
     pty.types("while away\rand more\rhalf a li");
-    pty.expect_text("* waiting to be sent: and more\nlobby (offline, 2 waiting)> half a li|");
+    pty.expect_text("* pending: and more\nlobby (offline, 2 pending)> half a li|");
     board.come_back();
     pty.expect_text(
-        "* back in lobby: nobody else is here\n<bob> while away\n<bob> and more\nlobby> half a li|",
+        "* back in lobby: nobody else is here\n+ <bob> while away\n+ <bob> and more\nlobby> half a li|",
     );
     assert_eq!(board.said("lobby"), ["bob: before", "bob: while away", "bob: and more"]);
 }
@@ -174,7 +174,7 @@ fn a_server_without_its_log() {
     let board = Board::start();
     let mut pty = bob(&board);
     pty.types("old\r");
-    pty.expect_text("<bob> old");
+    pty.expect_text("+ <bob> old");
     board.die();
     board.come_back_empty();
     pty.expect_text("* the server has begun a new log: messages may be\n  missing here\nlobby> |");
@@ -314,7 +314,7 @@ fn a_dumb_terminal_gets_nothing_but_text() {
     board.say("lobby", "amy", "hi");
     pty.expect_text("<amy> hi\nlobby> hell|o");
     pty.types("\r");
-    pty.expect_text("<bob> hello\nlobby> |");
+    pty.expect_text("+ <bob> hello\nlobby> |");
     pty.types("\x03");
     assert!(pty.end().success());
     let transcript = pty.transcript();

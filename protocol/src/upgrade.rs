@@ -134,6 +134,23 @@ impl Origins {
         }
     }
 
+    /// Judges which page reads without a WebSocket. A browser that asks a page's own server for something to read does
+    /// not say the page's origin. So beyond [`Origins::judge`]: who says none must call us by a host that is us for
+    /// sure, or that a listed origin has. (To post, browsers always say it.)
+    ///
+    /// # Errors
+    /// [`Refusal::Origin`], and [`Refusal::StrangeHost`].
+    pub fn judge_reader(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        // Only HTTP/1.0 can do without a host, and no browser speaks it.
+        if head.origin().is_some() || head.host().is_empty() {
+            return self.judge(head);
+        }
+        let (host, _) = authority(head.host()).ok_or(Refusal::Host)?;
+        let hosts = self.allowed.iter().filter_map(|listed| authority(listed.split_once("://")?.1));
+        let is_listed = hosts.map(|(host, _)| host).any(|listed| listed.eq_ignore_ascii_case(host));
+        if is_listed || self.is_us(host) { Ok(()) } else { Err(Refusal::StrangeHost) }
+    }
+
     fn is_us(&self, host: &str) -> bool {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         if bare.parse::<IpAddr>().is_ok() || bare.eq_ignore_ascii_case("localhost") {

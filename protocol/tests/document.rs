@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use protocol::chat::event::{
     Bounds, Durability, Entry, ErrorCode, Event, Failure, Joined, Kind, Presence, Renamed, Stored, Welcome,
 };
-use protocol::chat::id::{SessionKey, text as id_text};
+use protocol::chat::id::{SessionKey, UserId, text as id_text};
+use protocol::chat::name::Nick;
 use protocol::chat::plain;
 use protocol::chat::slash::COMMANDS;
 use protocol::chat::wire::{read_event, read_request, write_event, write_request};
@@ -169,6 +170,15 @@ fn the_example_of_a_user_is_right() {
 }
 
 #[test]
+fn who_posts_is_who_it_says() {
+    let section = below(DOCUMENT, "### Posting").split_whitespace().collect::<Vec<_>>().join(" ");
+    let nas = id_text(UserId::keyless(&Nick::new("nas").expect("a nick")));
+    assert!(section.contains(&format!("For `nas` that is `{nas}`.")), "{section}");
+    let answers = below(DOCUMENT, "### Answers");
+    assert!(answers.contains(&format!("a body of more than {} bytes", limits::MAX_MESSAGE)));
+}
+
+#[test]
 fn the_plain_conversation_is_what_the_code_says() {
     let nobody = || "".into();
     let welcome = Welcome {
@@ -227,7 +237,7 @@ fn the_plain_conversation_is_what_the_code_says() {
 
 #[test]
 fn it_is_spoken_in_20_lines() {
-    let section = below(DOCUMENT, "## 14. Speak it in 20 lines");
+    let section = below(DOCUMENT, "## 15. Speak it in 20 lines");
     for language in ["js", "python", "sh"] {
         let [program] = blocks(section, language)[..] else { panic!("one program in {language}") };
         assert!(program.lines().filter(|line| !line.trim().is_empty()).count() <= 20, "{language}");

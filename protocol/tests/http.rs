@@ -176,6 +176,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, Refusal)> {
         ("an empty length", get("Host: a\r\nContent-Length:\r\n"), Refusal::Body),
         ("two lengths", get("Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n"), Refusal::Twice("Content-Length")),
         ("a length beyond any number", raw(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1e9\r\n\r\n"), Refusal::Body),
+        ("two keys", get("Host: a\r\nIdempotency-Key: a\r\nidempotency-key: b\r\n"), Refusal::Twice("Idempotency-Key")),
+        ("a key beyond ASCII", get("Host: a\r\nIdempotency-Key: \u{e4}\r\n"), Refusal::HeaderValue),
         // Too much.
         ("65 headers", get(&"Host: a\r\n".repeat(MAX_HEADERS + 1)), Refusal::TooManyHeaders),
         ("2,000 headers", get(&"A:\r\n".repeat(2000)), Refusal::TooManyHeaders),
@@ -272,6 +274,27 @@ fn the_parts_of_a_head() {
 }
 
 #[test]
+fn what_a_client_expects_and_accepts() {
+    let head = |version: &str, lines: &str| format!("POST / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
+    let expects = |head: &str| Head::parse(head.as_bytes()).unwrap().expects_continue();
+    assert!(expects(&head("1.1", "Expect: 100-Continue\r\n")));
+    assert!(!expects(&head("1.0", "Expect: 100-continue\r\n")), "RFC 9110 section 10.1.1");
+    assert!(!expects(&head("1.1", "Expect: tea\r\n")) && !expects(&head("1.1", "")));
+    for (accept, accepts) in [
+        ("application/json", true),
+        ("text/html, Application/JSON;q=0.9", true),
+        ("text/plain\r\nAccept: application/json", true),
+        ("*/*", false),
+        ("application/*", false),
+        ("application/jsonp", false),
+        ("", false),
+    ] {
+        let head = head("1.1", &format!("Accept: {accept}\r\n"));
+        assert_eq!(Head::parse(head.as_bytes()).unwrap().accepts("application/json"), accepts, "{accept}");
+    }
+}
+
+#[test]
 fn percent_escapes() {
     for (text, decoded) in [
         ("", Some("")),
@@ -316,20 +339,24 @@ fn every_refusal_knows_its_status_and_says_one_line() {
     refusals.extend([Refusal::OldHttp, Refusal::UpgradeRequired, Refusal::Connection, Refusal::NoKey]);
     refusals.extend([Refusal::Key, Refusal::WebSocketVersion, Refusal::Protocols]);
     refusals.extend([Refusal::Origin, Refusal::NotFound, Refusal::MethodNotAllowed("GET, HEAD")]);
-    refusals.extend([Refusal::Full, Refusal::Unavailable, Refusal::ForwardedFor]);
+    refusals.extend([Refusal::Full, Refusal::Unavailable, Refusal::ForwardedFor, Refusal::NoAnswer]);
+    refusals.extend([Refusal::LengthRequired, Refusal::ContentTooLarge(7), Refusal::StrangeHost]);
     let kinds: BTreeSet<String> =
         refusals.iter().map(|r| format!("{r:?}").split('(').next().unwrap_or_default().to_string()).collect();
-    assert_eq!(kinds.len(), 31, "a refusal that no test meets: {kinds:?}");
+    assert_eq!(kinds.len(), 35, "a refusal that no test meets: {kinds:?}");
 
     for refusal in refusals {
         let status = match refusal {
-            Refusal::Origin => 403,
+            Refusal::Origin | Refusal::StrangeHost => 403,
             Refusal::NotFound => 404,
             Refusal::MethodNotAllowed(_) => 405,
+            Refusal::LengthRequired => 411,
+            Refusal::ContentTooLarge(_) => 413,
             Refusal::TargetTooLong => 414,
             Refusal::UpgradeRequired | Refusal::WebSocketVersion => 426,
             Refusal::HeadTooLarge(_) | Refusal::TooManyHeaders => 431,
             Refusal::Full | Refusal::Unavailable => 503,
+            Refusal::NoAnswer => 504,
             _ => 400,
         };
         let mut out = Vec::new();

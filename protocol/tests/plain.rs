@@ -5,8 +5,8 @@ mod samples;
 use protocol::chat::event::{
     Entry, ErrorCode, Event, Failure, Joined, Kind, Presence, Renamed, Reset, ResetReason, RoomInfo, Stored,
 };
-use protocol::chat::name::{Nick, Text, is_line_break};
-use protocol::chat::plain::{read, write};
+use protocol::chat::name::{Nick, Text, TextFault, is_line_break};
+use protocol::chat::plain::{self, read, write};
 use protocol::chat::request::{Request, Since};
 use protocol::chat::slash::{self, COMMANDS, Typed};
 use samples::{Random, entry, nick, person, room, said, text};
@@ -354,4 +354,14 @@ fn every_row_of_the_table_is_found_by_its_name_and_belongs_to_somebody() {
         assert_eq!(slash::parse(&line).is_ok(), command.client, "{line}");
         assert_eq!(read(&line).is_ok(), command.plain, "{line}");
     }
+}
+
+#[test]
+fn where_there_are_no_commands_a_slash_is_only_a_slash() {
+    let said = |text| plain::said(text).map(|text| text.as_str().to_owned());
+    assert_eq!(said("/quit\n").as_deref(), Ok("/quit"));
+    assert_eq!(said("//x").as_deref(), Ok("//x"));
+    assert_eq!(said("a\r\nb\n\r\n").as_deref(), Ok("a\nb"), "line breaks as in any plain message");
+    assert_eq!(said("\n"), Err(TextFault::Empty));
+    assert_eq!(said("a\rb"), Err(TextFault::Control('\r')));
 }

@@ -140,3 +140,37 @@ fn which_pages_may_connect() {
         assert_eq!(judged(host, Some(origin)), Err(Refusal::Origin), "{origin} at {host}");
     }
 }
+
+/// A browser that reads from the server of its own page says no origin, so the name it calls by has to do.
+#[test]
+fn which_pages_may_read() {
+    let origins = Origins {
+        allowed: vec!["https://chat.example".into(), "http://[fd00::7]:8080".into(), "app://desktop".into()],
+        names: vec!["board".into()],
+    };
+    let judged = |lines: &str| {
+        let request = format!("GET /rooms/ops HTTP/1.1\r\n{lines}\r\n");
+        origins.judge_reader(&Head::parse(request.as_bytes()).unwrap())
+    };
+    for host in
+        ["localhost:7684", "board", "Board.local:7684", "192.0.2.7:7684", "[::1]:7684", "chat.example"]
+    {
+        assert_eq!(judged(&format!("Host: {host}\r\n")), Ok(()), "{host}");
+    }
+    assert_eq!(
+        judged("Host: CHAT.example:8443\r\n"),
+        Ok(()),
+        "whatever the port: the name is not a stranger's"
+    );
+    for host in
+        ["evil.example:7684", "board.evil.example", "127.0.0.1.evil.example", "desktops", "chat.example.evil"]
+    {
+        assert_eq!(judged(&format!("Host: {host}\r\n")), Err(Refusal::StrangeHost), "{host}");
+    }
+    assert_eq!(judged("Host: board\r\nOrigin: http://evil.example\r\n"), Err(Refusal::Origin));
+    let rebound = "Host: evil.example\r\nOrigin: http://evil.example\r\n";
+    assert_eq!(judged(rebound), Err(Refusal::Origin));
+    assert_eq!(judged("Host: board\r\nOrigin: http://board\r\n"), Ok(()));
+    let old = Head::parse(b"GET /rooms/ops HTTP/1.0\r\n\r\n").map(|head| origins.judge_reader(&head));
+    assert_eq!(old, Ok(Ok(())), "no browser");
+}

@@ -5,7 +5,7 @@
 //! ```text
 //! 5  main.rs, config.rs      choose, build, run, exit code
 //! 4  reactor.rs              poll, and the fixed order of one turn; knows no rooms
-//! 3  server.rs, fan_out.rs   the desk: applies the hub's effects
+//! 3  server.rs, fan_out.rs, posts.rs, telling.rs   the desk: applies the hub's effects
 //! 2  conn/ web/ store/       organs; none imports another
 //! 1  hub (crate)             persons, rooms, commands -> effects
 //! 0  protocol (crate)        frames, requests, events
@@ -21,6 +21,7 @@ mod fan_out;
 pub mod listeners;
 pub mod logging;
 pub mod metrics;
+mod posts;
 pub mod reactor;
 pub mod server;
 pub mod signal;
@@ -28,5 +29,6 @@ mod source;
 #[cfg(any(test, feature = "scripted"))]
 pub mod stage;
 pub mod store;
+mod telling;
 pub mod web;
 pub mod worker;

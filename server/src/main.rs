@@ -106,7 +106,7 @@ fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
     }
     let engine = Sqlite::open(folder, Clock::wall(), Box::new(|| random().map(Epoch)));
     let mut engine = engine.map_err(|fault| fault.to_string())?;
-    engine.complaints().iter().for_each(|complaint| log::error!("{complaint}"));
+    engine.complaints(Clock::wall()).iter().for_each(|complaint| log::error!("{complaint}"));
     let window = Duration::from_millis(config.sync.0);
     let store = Store::on_a_thread(engine, Rhythm { window, rest: Some(REST) }, bell);
     Ok((store.map_err(|error| format!("cannot start a thread for the disk: {error}"))?, Durability::Disk))

@@ -13,7 +13,7 @@ use protocol::chat::event::Kind;
 pub use self::histogram::Histogram;
 
 /// The answers' statuses that a counter is shown for even before there was one.
-const STATUSES: [u16; 8] = [400, 403, 404, 405, 414, 426, 431, 503];
+const STATUSES: [u16; 15] = [400, 403, 404, 405, 409, 411, 413, 414, 422, 426, 431, 500, 503, 504, 507];
 
 /// What became of those who connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub struct Metrics {
     pub lags: u64,
     /// How long the turns took.
     pub turns: Histogram,
-    /// Messages that asked for something, by dialect.
+    /// Messages that asked for something, by dialect; "http" for rooms posted to and read without a WebSocket.
     pub requests: Tally<&'static str>,
     /// Entries that were stored, by kind.
     pub entries: Tally<&'static str>,
@@ -134,7 +134,7 @@ impl Metrics {
             refusals: Tally::of(STATUSES),
             hangups: Tally::of(hangups),
             accept_errors: Tally::of(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "other"]),
-            requests: Tally::of(["plain", "snug.v1"]),
+            requests: Tally::of(["plain", "snug.v1", "http"]),
             entries: Tally::of(["talk", "me", "topic"]),
             ..Self::default()
         }

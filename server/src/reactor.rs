@@ -212,6 +212,8 @@ impl<D: Desk> Reactor<D> {
             self.desk.drained(now, conn, &mut self.outbox);
         }
         self.mail_left = self.desk.mail(now, &mut self.outbox);
+        // Before deadlines: who has its answer is not late with it.
+        self.end_answered(now);
         self.go_on_reading(now);
         self.take_leave(now);
 
@@ -282,12 +284,18 @@ impl<D: Desk> Reactor<D> {
         match waits {
             // The deadline of the handshake counts from accept.
             Waits::ForHead => {}
+            // Like that one, these two are not moved on by what comes meanwhile.
+            Waits::ForBody => self.set_once(slot, Deadline::Message, now),
+            Waits::ForAnswer => self.set_once(slot, Deadline::Answer, now),
             Waits::ForWords => self.deadlines.set(slot, Deadline::Idle, now),
-            Waits::ForEnd => {
-                if self.deadlines.of(slot) != Some(Deadline::Close) {
-                    self.deadlines.set(slot, Deadline::Close, now);
-                }
-            }
+            Waits::ForEnd if self.deadlines.of(slot) == Some(Deadline::Progress) => {}
+            Waits::ForEnd => self.set_once(slot, Deadline::Close, now),
+        }
+    }
+
+    fn set_once(&mut self, slot: u32, deadline: Deadline, now: Millis) {
+        if self.deadlines.of(slot) != Some(deadline) {
+            self.deadlines.set(slot, deadline, now);
         }
     }
 
@@ -306,14 +314,22 @@ impl<D: Desk> Reactor<D> {
                     self.outbox.send(slot, |log| encode::frame(Opcode::Ping, &[], log));
                     self.deadlines.set(slot, Deadline::Pong, now);
                 }
+                Deadline::Answer => {
+                    let Some((id, conn)) = self.table.conn(slot) else { continue };
+                    conn.end_waiting(now, id, &mut self.desk, &mut self.outbox);
+                    self.wait_for(now, slot, Waits::ForEnd);
+                    self.list(id);
+                }
                 late => {
                     // A thousand may have come at once, and what this one sent may lie there unread.
-                    if late == Deadline::Handshake && self.has_brought_its_head(now, slot) {
+                    let owes_request = matches!(late, Deadline::Handshake | Deadline::Message);
+                    if owes_request && self.has_brought_it(now, slot) {
                         continue;
                     }
                     debug!("conn {slot}: too late with {late:?}");
                     match late {
                         Deadline::Handshake => self.outbox.metrics.hangups.add(Cut::LateHead.name()),
+                        Deadline::Message => self.outbox.metrics.hangups.add(Cut::LateBody.name()),
                         Deadline::Pong => self.outbox.metrics.hangups.add(Cut::NoPong.name()),
                         // It was counted when it began to end.
                         _ => {}
@@ -336,9 +352,10 @@ impl<D: Desk> Reactor<D> {
         }
     }
 
-    fn has_brought_its_head(&mut self, now: Millis, slot: u32) -> bool {
+    fn has_brought_it(&mut self, now: Millis, slot: u32) -> bool {
+        let waited = self.table.conn(slot).map(|(_, conn)| conn.waits());
         self.read(now, slot, false);
-        self.table.conn(slot).is_none_or(|(_, conn)| conn.waits() != Waits::ForHead)
+        self.table.conn(slot).map(|(_, conn)| conn.waits()) != waited
     }
 
     fn stop(&mut self, now: Millis) {
@@ -364,7 +381,9 @@ impl<D: Desk> Reactor<D> {
         for slot in self.table.slots() {
             match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
                 // Not a WebSocket yet: there is nobody to take leave of.
-                Some(Waits::ForHead) => self.lost(now, slot),
+                Some(Waits::ForHead | Waits::ForBody) => self.lost(now, slot),
+                // What the store still answers in time is passed on.
+                Some(Waits::ForAnswer) => {}
                 _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
             }
             if let Some((id, _)) = self.table.conn(slot) {

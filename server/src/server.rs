@@ -1,31 +1,36 @@
 //! The desk: the only place where the hub meets connections and the store. It reads requests, hands them to the hub,
-//! and does what the hub wants done. Must not know sockets or the poll.
+//! and does what the hub wants done. Must not know sockets or the poll. Rooms without a WebSocket are in `posts.rs`.
 //!
 //! One input, full drain: after each call of the hub all its effects are carried out before the next.
 
 use hub::effect::{Audience, Effect};
 use hub::input::{Applied, ConnId, Dialect, Greeting, Input};
 use hub::{Hub, RoomId};
-use protocol::chat::event::{Entry, Event, Message as MessageEvent, Stored as Tick};
+use protocol::chat::event::Event;
 use protocol::chat::id::SessionKey;
 use protocol::chat::request::Envelope;
 use protocol::chat::{id, plain, wire};
 use protocol::http::{Head, Refusal};
 use protocol::time::Millis;
 use protocol::upgrade::{self, Origins};
-use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
 use crate::conn::cause::Cause;
-use crate::conn::outbox::{LogId, Outbox};
+use crate::conn::outbox::{LogId, Offset, Outbox};
 use crate::conn::{Desk, Message, Verdict};
 use crate::fan_out::FanOut;
 use crate::metrics::{Chat, Outcome, Stored};
+use crate::posts::{Post, Posts, Reading};
 use crate::store::{Answer, Letter, Store};
+use crate::telling::{frame, message, tick};
 use crate::web;
 
 /// The subprotocol of the JSON dialect.
 pub const SUBPROTOCOL: &str = "snug.v1";
+
+/// With so many bytes of pages in a turn, what the store has found beyond them waits for the next: a thousand who ask at
+/// once do not have all their pages in memory at the same time.
+const PAGES_AT_ONCE: Offset = 1024 * 1024;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub struct Server {
     /// By slot: how a connection is spoken to.
     speech: Vec<Speech>,
     rooms: FanOut,
+    /// Who waits for the store without a WebSocket.
+    posts: Posts,
     effects: Vec<Effect>,
     /// One event as text, before it is framed.
     scratch: String,
@@ -65,6 +72,7 @@ impl Server {
             origins,
             speech: Vec::new(),
             rooms: FanOut::default(),
+            posts: Posts::default(),
             effects: Vec::new(),
             scratch: String::new(),
         }
@@ -95,6 +103,37 @@ impl Server {
         let secret = SessionKey((self.random)());
         self.tell_hub(now, Input::Opened { conn, secret, greeting }, outbox);
         Ok(())
+    }
+
+    /// What was asked of a room without a WebSocket.
+    fn open_room(
+        &mut self,
+        conn: ConnId,
+        head: &Head<'_>,
+        room: &str,
+        outbox: &mut Outbox,
+    ) -> Result<Verdict, Refusal> {
+        if head.method() == "POST" {
+            self.origins.judge(head)?;
+            // Asked before the body is there, so that nobody sends it in vain.
+            return Ok(match Post::read(head, room) {
+                Ok(_) => Verdict::Content,
+                Err(fault) => Posts::refuse(conn, head, &fault, outbox),
+            });
+        }
+        self.origins.judge_reader(head)?;
+        Ok(match Reading::read(head, room, self.store.epoch()) {
+            Ok(reading) => self.ask_store(conn, head, Letter::Recall(reading.recall(conn)), outbox),
+            Err(fault) => Posts::refuse(conn, head, &fault, outbox),
+        })
+    }
+
+    /// The answer comes with the store's.
+    fn ask_store(&mut self, conn: ConnId, head: &Head<'_>, letter: Letter, outbox: &mut Outbox) -> Verdict {
+        outbox.metrics.requests.add("http");
+        self.posts.wait(conn, head, self.store.epoch());
+        self.store.post(outbox.metrics.now, letter);
+        Verdict::Waiting
     }
 
     fn learn(&mut self, slot: u32, speech: Speech) {
@@ -165,7 +204,7 @@ impl Server {
         let user = id::text(applied.entry.user);
         let scratch = &mut self.scratch;
         let range = self.rooms.append(outbox, room, |dialect, log| {
-            frame(dialect, &message(applied, &user, None), scratch, log);
+            frame(dialect, &message(&applied.room, &applied.entry, &user, None), scratch, log);
         });
         self.rooms.is_entry(room, u64::from(audience.author_inside));
 
@@ -188,8 +227,8 @@ impl Server {
         }
         let scratch = &mut self.scratch;
         let id = applied.entry.id.as_ref().map(id::RequestId::as_str);
-        let with_id = outbox
-            .append(LogId::PRIVATE, |log| frame(Dialect::V1, &message(applied, &user, id), scratch, log));
+        let event = message(&applied.room, &applied.entry, &user, id);
+        let with_id = outbox.append(LogId::PRIVATE, |log| frame(Dialect::V1, &event, scratch, log));
         for &slot in &audience.twins {
             self.rooms.except(outbox, room, slot, range, with_id.clone());
         }
@@ -198,6 +237,39 @@ impl Server {
     #[cfg(any(test, feature = "scripted"))]
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What the hub is told of an answer of the store; nothing, if it is for somebody without a WebSocket, or for nobody.
+    fn take_in(&mut self, answer: Answer, posted: u64, outbox: &mut Outbox) -> Option<Input<'static>> {
+        match answer {
+            Answer::Applied(mut applied) => {
+                let kind = applied.entry.kind;
+                let outcome = if applied.dup { Stored::Before } else { Stored::New(kind) };
+                outbox.metrics.stored(posted, outcome);
+                if self.posts.stored(&applied, outbox) {
+                    applied.origin = None;
+                }
+                Some(Input::Applied(applied))
+            }
+            Answer::Recalled(recalled) => {
+                let is_answered = self.posts.found(&recalled, outbox);
+                (!is_answered).then_some(Input::Recalled(recalled))
+            }
+            Answer::Refused { conn, id, reason } => {
+                outbox.metrics.stored(posted, Stored::Refused);
+                let conn = conn?;
+                let is_answered = self.posts.unstored(conn, reason, outbox);
+                (!is_answered).then_some(Input::Refused { conn, id, reason })
+            }
+            Answer::Unknown { conn } => {
+                outbox.metrics.stored(posted, Stored::Unknown);
+                let conn = conn?;
+                let is_answered = self.posts.unknown(conn, outbox);
+                (!is_answered).then_some(Input::Unknown { conn })
+            }
+            Answer::Late(applied) => Some(Input::Applied(applied)),
+            Answer::NewEpoch(epoch) => Some(Input::NewEpoch { epoch }),
+        }
     }
 
     /// How everything stands, for whoever asks for the counters.
@@ -229,6 +301,7 @@ impl Desk for Server {
             web::Route::Chat { room } => {
                 self.upgrade(now, conn, head, room.as_deref(), outbox).map(|()| Verdict::Upgraded)
             }
+            web::Route::Room(room) => self.open_room(conn, head, &room, outbox),
             web::Route::Page(page) => Ok(show(conn, head, &page, outbox)),
             web::Route::Metrics => {
                 let page = web::Page::metrics(outbox.metrics.text(&self.chat()));
@@ -244,6 +317,22 @@ impl Desk for Server {
         })
     }
 
+    fn content(
+        &mut self,
+        _: Millis,
+        conn: ConnId,
+        head: &Head<'_>,
+        body: &[u8],
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let web::Route::Room(room) = web::route(head) else { return Verdict::Answered };
+        let record = Post::read(head, &room).and_then(|post| post.record(conn, body, &self.hub));
+        match record {
+            Ok(record) => self.ask_store(conn, head, Letter::Record(record), outbox),
+            Err(fault) => Posts::refuse(conn, head, &fault, outbox),
+        }
+    }
+
     fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox) {
         match message {
             Message::Text(text) => self.ask(now, conn, text, outbox),
@@ -252,6 +341,7 @@ impl Desk for Server {
     }
 
     fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox) {
+        self.posts.forget(conn);
         self.tell_hub(now, Input::Closed { conn }, outbox);
     }
 
@@ -271,35 +361,17 @@ impl Desk for Server {
     }
 
     fn mail(&mut self, now: Millis, outbox: &mut Outbox) -> bool {
-        while !self.rooms.is_full(outbox) {
+        loop {
             let Some((answer, posted)) = self.store.next(Clock::wall) else { return false };
             let posted = posted.unwrap_or(outbox.metrics.now);
-            let input = match answer {
-                Answer::Applied(applied) => {
-                    let kind = applied.entry.kind;
-                    let outcome = if applied.dup { Stored::Before } else { Stored::New(kind) };
-                    outbox.metrics.stored(posted, outcome);
-                    Input::Applied(applied)
-                }
-                Answer::Recalled(recalled) => Input::Recalled(recalled),
-                Answer::Refused { conn, id, reason } => {
-                    outbox.metrics.stored(posted, Stored::Refused);
-                    // Nobody is there to be told.
-                    let Some(conn) = conn else { continue };
-                    Input::Refused { conn, id, reason }
-                }
-                Answer::Unknown { conn } => {
-                    outbox.metrics.stored(posted, Stored::Unknown);
-                    let Some(conn) = conn else { continue };
-                    Input::Unknown { conn }
-                }
-                Answer::Late(applied) => Input::Applied(applied),
-                Answer::NewEpoch(epoch) => Input::NewEpoch { epoch },
-            };
-            self.tell_hub(now, input, outbox);
+            if let Some(input) = self.take_in(answer, posted, outbox) {
+                self.tell_hub(now, input, outbox);
+            }
+            if self.rooms.is_full(outbox) || outbox.end(LogId::PRIVATE) > PAGES_AT_ONCE {
+                // There may be more, and nothing else would wake the loop up for it.
+                return self.store.mail() > 0;
+            }
         }
-        // There may be more, and nothing else would wake the loop up for it.
-        self.store.mail() > 0
     }
 
     fn is_settled(&self) -> bool {
@@ -332,44 +404,4 @@ fn show(conn: ConnId, head: &Head<'_>, page: &web::Page, outbox: &mut Outbox) ->
     outbox.metrics.outcomes.add(Outcome::Answered);
     outbox.send(conn.slot, |log| page.respond(head, log));
     Verdict::Answered
-}
-
-/// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.
-fn frame(dialect: Dialect, event: &Event<'_>, scratch: &mut String, log: &mut Vec<u8>) {
-    scratch.clear();
-    let said = match dialect {
-        Dialect::Plain => plain::write(event, scratch),
-        Dialect::V1 => {
-            wire::write_event(event, scratch);
-            true
-        }
-    };
-    if said {
-        encode::frame(Opcode::Text, scratch.as_bytes(), log);
-    }
-}
-
-fn message<'a>(applied: &'a Applied, user: &'a str, id: Option<&'a str>) -> Event<'a> {
-    Event::Message(MessageEvent {
-        room: applied.room.as_str().into(),
-        entry: Entry {
-            seq: applied.entry.seq,
-            user: user.into(),
-            nick: (&*applied.entry.nick).into(),
-            text: (&*applied.entry.text).into(),
-            time: applied.entry.time,
-            kind: applied.entry.kind,
-            id: id.map(Into::into),
-        },
-    })
-}
-
-fn tick(applied: &Applied) -> Event<'_> {
-    Event::Stored(Tick {
-        id: applied.entry.id.as_ref().map(|id| id.as_str().into()),
-        room: applied.room.as_str().into(),
-        seq: applied.entry.seq,
-        time: applied.entry.time,
-        dup: applied.dup,
-    })
 }

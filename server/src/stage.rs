@@ -184,6 +184,11 @@ impl Stage {
         self.settle();
     }
 
+    /// Time passes without a turn: the system was busy with something else.
+    pub fn skip(&mut self, span: Span) {
+        self.now += span.0 * 1000;
+    }
+
     /// How long the poll would wait if nothing happened; `None` for ever.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {

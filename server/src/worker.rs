@@ -48,7 +48,8 @@ pub struct Worker<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     /// Starts a thread of this name, which the system's tools show. `work` takes what it likes from the questions, one
-    /// at least, and answers. When nothing was asked for a while, it is called once without questions.
+    /// at least, and answers. When nothing was asked for a while, and at the end, it
+    /// is called once without questions.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -102,7 +103,7 @@ pub struct Rhythm {
     /// Patient questions wait for others until so long after the last work, to be done together; an impatient one among
     /// them ends the wait.
     pub window: Duration,
-    /// After so long without a question the worker is called without one, once; `None` for never.
+    /// After so long without a question the worker is called without one, once; `None` for not before the end.
     pub rest: Option<Duration>,
 }
 
@@ -130,6 +131,9 @@ fn serve<Q, A>(
                 break;
             }
         }
+    }
+    if !has_rested {
+        work(&mut waiting);
     }
 }
 

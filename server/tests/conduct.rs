@@ -237,6 +237,7 @@ fn patient() -> server::conn::deadlines::Patience {
         close: long,
         message: long,
         progress: long,
+        answer: long,
     }
 }
 

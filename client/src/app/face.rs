@@ -23,6 +23,7 @@ use crate::plain::{Act, Plain, Style};
 use crate::say_on_stderr;
 use crate::term::Terminal;
 use crate::term::input::{Input as Keys, Key};
+use crate::ui::words;
 
 /// With more output than this waiting, the face is choked: that is a long page, and a serial line has enough to do.
 const CHOKED: usize = 64 * 1024;
@@ -85,13 +86,16 @@ impl Face {
         config: &Config,
         program: &str,
         wanted: Wanted,
+        kept: usize,
         registry: &Registry,
         token: Token,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
         Ok(match wanted {
             Wanted::Plain => Self::Plain(Box::new(Person::open(registry, token)?)),
-            Wanted::Pipe => Self::Pipe(Box::new(Programs::open(config, program, registry, token, waker)?)),
+            Wanted::Pipe => {
+                Self::Pipe(Box::new(Programs::open(config, program, kept, registry, token, waker)?))
+            }
         })
     }
 
@@ -185,6 +189,11 @@ impl Face {
         }
     }
 
+    /// Whether a person has got all that there was to tell.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self, Self::Plain(person) if person.terminal.unwritten() == 0)
+    }
+
     /// See the head of `app.rs`.
     pub(super) fn is_choked(&self) -> bool {
         match self {
@@ -220,18 +229,14 @@ impl Face {
         }
     }
 
-    /// Restores everything. Returns what there is to say about it.
-    pub(super) fn close(self, unconfirmed: usize) -> Vec<String> {
+    /// Restores everything. Returns what there is to say about it. `kept`: the next run will send what is unconfirmed.
+    pub(super) fn close(self, unconfirmed: usize, kept: bool) -> Vec<String> {
         match self {
             Self::Plain(mut person) => {
                 person.plain.hide();
                 person.write();
                 person.terminal.leave();
-                match unconfirmed {
-                    0 => Vec::new(),
-                    1 => vec!["1 message was not confirmed; it may be lost".into()],
-                    count => vec![format!("{count} messages were not confirmed; they may be lost")],
-                }
+                words::unconfirmed(unconfirmed, kept).into_iter().collect()
             }
             Self::Pipe(programs) => {
                 let rest = programs.pipe.last_words(unconfirmed, programs.gave_up);
@@ -323,12 +328,18 @@ impl Programs {
     fn open(
         config: &Config,
         program: &str,
+        kept: usize,
         registry: &Registry,
         token: Token,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
         let options = Options { json: config.json, follow: config.follow, timeout: config.timeout };
-        let mut pipe = Pipe::new(options);
+        let mut pipe = Pipe::new(options, kept);
+        if kept > 0 {
+            let plural = if kept == 1 { "" } else { "s" };
+            let sentence = format!("an earlier run was cut short; its last {kept} line{plural} come first");
+            say_on_stderr(program, &sentence);
+        }
         // A terminal that is only followed is not read: reading would stop us in the background.
         let lines = match config.follow && io::stdin().is_terminal() {
             false => Some(lines::read(io::stdin(), Arc::clone(waker))?),

@@ -6,7 +6,7 @@ use protocol::chat::request::Request;
 
 use super::news::{Ask, News, Said, Turn};
 use super::outbox::{Pending, Words};
-use super::room::Room;
+use super::room::{Log, Room};
 use super::{Model, Question, written};
 
 /// Why something will not be sent any more.
@@ -68,8 +68,13 @@ impl Model {
 
     /// Asks to be let into a room.
     pub(super) fn knock(&mut self, name: &RoomName<'static>, asks: &mut Vec<Ask>) {
-        let last = self.last;
-        let Some(since) = self.room(name.as_str()).map(|room| room.log.since(last)) else { return };
+        let (last, epoch) = (self.last, self.epoch);
+        let after = self.after.take();
+        let Some(room) = self.room(name.as_str()) else { return };
+        if let (Some(seq), Some(epoch)) = (after, epoch) {
+            room.log = Log::read_to(Some((epoch, seq)));
+        }
+        let since = room.log.since(last);
         self.ask(Question::Join(name.clone()), Request::Join { room: name.borrow(), since }, asks);
     }
 
@@ -95,8 +100,9 @@ impl Model {
 
     /// Something will never be said.
     pub(super) fn unsaid(&mut self, id: &str, why: String, asks: &mut Vec<Ask>) -> bool {
-        let Some(Pending { room, words, .. }) = self.outbox.take(id) else { return false };
-        asks.push(Ask::Tell(News::Unsaid { room, text: words.text().to_owned(), why }));
+        let Some(Pending { id, room, words, .. }) = self.outbox.take(id) else { return false };
+        asks.push(Ask::Forget(id.clone()));
+        asks.push(Ask::Tell(News::Unsaid { id: Some(id), room, text: words.text().to_owned(), why }));
         true
     }
 
@@ -128,7 +134,9 @@ impl Model {
             }
             return;
         }
-        self.rooms.push(Room::new(name.clone()));
+        let place = self.places.iter().position(|place| place.room == name);
+        let position = place.map(|at| self.places.swap_remove(at)).map(|place| (place.epoch, place.seq));
+        self.rooms.push(Room::new(name.clone(), position));
         self.current = Some(name.clone());
         if self.is_welcome() {
             self.knock(&name, asks);
@@ -149,7 +157,9 @@ impl Model {
 
     /// A room is no longer ours.
     pub(super) fn gone_out(&mut self, name: &RoomName<'_>, why: &str, asks: &mut Vec<Ask>) {
-        self.rooms.retain(|room| room.name != *name);
+        for room in self.rooms.extract_if(.., |room| room.name == *name) {
+            self.places.extend(room.place());
+        }
         self.give_up_homeless(why, asks);
         if self.current.as_ref() == Some(name) {
             self.current = self.rooms.first().map(|room| room.name.clone());
@@ -160,10 +170,12 @@ impl Model {
     pub(super) fn give_up_homeless(&mut self, why: &str, asks: &mut Vec<Ask>) {
         let rooms = &self.rooms;
         for pending in self.outbox.take_homeless(|name| rooms.iter().any(|room| room.name == *name)) {
-            let (room, text, why) = (pending.room, pending.words.text().to_owned(), why.to_owned());
+            let (id, room, why) = (pending.id, pending.room, why.to_owned());
+            let text = pending.words.text().to_owned();
+            asks.push(Ask::Forget(id.clone()));
             asks.push(Ask::Tell(match pending.tried {
-                true => News::Unsure { room, text, why },
-                false => News::Unsaid { room, text, why },
+                true => News::Unsure { id, room, text, why },
+                false => News::Unsaid { id: Some(id), room, text, why },
             }));
         }
     }
@@ -177,12 +189,12 @@ impl Model {
         if words.text().len() > usize::try_from(limit).unwrap_or(usize::MAX) {
             let text = words.text().to_owned();
             let why = format!("it is too long; the server takes {limit} bytes");
-            return asks.push(Ask::Tell(News::Unsaid { room, text, why }));
+            return asks.push(Ask::Tell(News::Unsaid { id: None, room, text, why }));
         }
-        if !self.is_welcome() {
-            asks.push(Ask::Tell(News::Kept { room: room.clone(), text: words.text().to_owned() }));
-        }
-        self.outbox.push(self.random.id(), room, words);
+        let pending = Pending::new(self.random.id(), room, words);
+        asks.push(Ask::Keep(pending.envelope()));
+        asks.push(Ask::Tell(pending.news()));
+        self.outbox.push(pending);
         self.send_due(asks);
     }
 

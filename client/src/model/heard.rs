@@ -12,6 +12,7 @@ use protocol::time::Millis;
 
 use super::asked::LEFT;
 use super::news::{Ask, News, RoomLine, Said};
+use super::outbox::Pending;
 use super::{Me, Model, Phase, Question, Wish};
 
 /// How many entries a reset brings (PROTOCOL.md: the default of a join).
@@ -149,7 +150,7 @@ impl Model {
     fn message(&mut self, message: Message<'_>, asks: &mut Vec<Ask>) {
         let entry = message.entry;
         // Our own, by an earlier try whose tick was lost: this is its tick.
-        let confirmed = entry.id.as_deref().and_then(|id| self.outbox.take(id)).is_some();
+        let confirmed = entry.id.as_deref().is_some_and(|id| self.confirmed(id, asks).is_some());
         let mine = confirmed || self.me.as_ref().is_some_and(|me| me.user == entry.user);
         let Some(epoch) = self.epoch else { return };
         let Some(room) = self.room(&message.room) else { return };
@@ -169,13 +170,20 @@ impl Model {
     }
 
     fn stored(&mut self, stored: &Stored<'_>, asks: &mut Vec<Ask>) {
-        let Some(pending) = stored.id.as_deref().and_then(|id| self.outbox.take(id)) else { return };
+        let Some(pending) = stored.id.as_deref().and_then(|id| self.confirmed(id, asks)) else { return };
         let said = self.own(&pending, stored.seq);
         if let (Some(epoch), Some(room)) = (self.epoch, self.room(pending.room.as_str())) {
             let out = room.log.tick(epoch, said);
             self.show(&pending.room, out, asks);
         }
         self.send_due(asks);
+    }
+
+    /// Something we said is stored.
+    fn confirmed(&mut self, id: &str, asks: &mut Vec<Ask>) -> Option<Pending> {
+        let pending = self.outbox.take(id)?;
+        asks.push(Ask::Forget(pending.id.clone()));
+        Some(pending)
     }
 
     fn show(&mut self, name: &RoomName<'static>, out: Vec<Said>, asks: &mut Vec<Ask>) {

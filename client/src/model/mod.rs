@@ -6,9 +6,11 @@
 //! 1. A thing to be said gets its id before the first try and keeps it until its tick. After every break it is sent
 //!    again, in the order it was typed, once the server has let us back into its room.
 //! 2. Our own words are shown when they are stored, in the order of the room's log, like everybody else's.
+//!    It is kept in a safe place ([`Ask::Keep`]) before it is first sent, so that another run can go on with it.
 //! 3. A room is rejoined with the last number that was shown, and the epoch that number was learnt in. If the server
 //!    says `reset`, the person is told.
-//! 4. The session key is kept for as long as the program runs and goes into every greeting, with the present nick.
+//! 4. The session key goes into every greeting, with the present nick. Ids count per person, so whoever keeps what was
+//!    said keeps the key with it.
 //! 5. What is asked and answered at once (`/who`, `/rooms`, `/nick`) is not kept over a break.
 
 mod asked;
@@ -18,6 +20,7 @@ pub mod news;
 mod outbox;
 pub mod random;
 pub mod room;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +34,10 @@ use protocol::time::{Millis, Span};
 
 use self::backoff::Backoff;
 use self::news::{Again, Ask, Loss, Msg, News, Stop};
-use self::outbox::Outbox;
+use self::outbox::{Outbox, Pending};
 use self::random::Random;
-use self::room::Room;
+use self::room::{Place, Room};
+pub use self::settings::{Kept, Settings, Wish};
 
 /// How long the server may take to answer our greeting.
 const GREETING: Span = Span::secs(10);
@@ -44,34 +48,6 @@ const GOOD: Span = Span::secs(5);
 /// How many numbers are tried behind a login name that is taken, before the server may choose.
 const NUMBERED: u32 = 99;
 
-/// Which nick is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Any: the server gives a guest name.
-    Guest,
-    /// This one, or one like it.
-    Like(Nick<'static>),
-    /// This one and no other.
-    Exactly(Nick<'static>),
-}
-
-/// With what a model begins.
-#[derive(Debug)]
-pub struct Settings {
-    /// Which nick is wanted.
-    pub wish: Wish,
-    /// The rooms to enter.
-    pub rooms: Vec<RoomName<'static>>,
-    /// How many old entries each of them shall bring at first.
-    pub last: u32,
-    /// Whether to go on trying when the very first connection fails.
-    pub patient: bool,
-    /// Fresh random bytes, to become this person by.
-    pub session: SessionKey,
-    /// Where the other random numbers come from.
-    pub seed: [u64; 4],
-}
-
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Model {
@@ -79,9 +55,17 @@ pub struct Model {
     /// How many nicks were taken in this greeting.
     tried: u32,
     last: u32,
+    /// See [`Settings::after`]; used up by the first join.
+    after: Option<u64>,
     patient: bool,
     session: SessionKey,
     random: Random,
+    /// Places in rooms that are not ours now.
+    places: Vec<Place>,
+    /// An earlier run was cut short.
+    cut_short: bool,
+    /// What it has said, and nobody can send again.
+    nobodys: Vec<Envelope<'static>>,
     backoff: Backoff,
     phase: Phase,
     /// Who we are, once the server has said so.
@@ -130,16 +114,23 @@ impl Model {
     /// A model that has not begun: [`Msg::Start`] does that.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let Kept { unconfirmed, nobodys, mut places, rooms: were_in } = settings.kept;
+        let cut_short = !were_in.is_empty();
+        let mut outbox = Outbox::default();
+        unconfirmed.into_iter().filter_map(Pending::kept).for_each(|pending| outbox.push(pending));
+        let waited_in: Vec<RoomName<'static>> = outbox.iter().map(|pending| pending.room.clone()).collect();
         let mut rooms: Vec<Room> = Vec::new();
-        for name in settings.rooms {
+        for name in settings.rooms.into_iter().chain(were_in).chain(waited_in) {
             if rooms.iter().all(|room| room.name != name) {
-                rooms.push(Room::new(name));
+                let place = places.extract_if(.., |place| place.room == name).last();
+                rooms.push(Room::new(name, place.map(|place| (place.epoch, place.seq))));
             }
         }
         Self {
             wish: settings.wish,
             tried: 0,
             last: settings.last,
+            after: settings.after,
             patient: settings.patient,
             session: settings.session,
             random: Random::new(settings.seed),
@@ -150,7 +141,10 @@ impl Model {
             bounds: Bounds { text: as_u32(MAX_TEXT), message: as_u32(MAX_MESSAGE), rooms: u32::MAX },
             current: rooms.first().map(|room| room.name.clone()),
             rooms,
-            outbox: Outbox::default(),
+            places,
+            cut_short,
+            nobodys,
+            outbox,
             questions: Vec::new(),
             leaving: None,
         }
@@ -162,7 +156,7 @@ impl Model {
         let mut asks = Vec::new();
         match message {
             _ if self.phase == Phase::Over => {}
-            Msg::Start => asks.push(Ask::Connect),
+            Msg::Start => self.start(&mut asks),
             Msg::Opened => self.greet(now, &mut asks),
             Msg::Heard(text) => self.heard(now, text, &mut asks),
             Msg::Lost(loss) => self.lost(now, loss, &mut asks),
@@ -194,7 +188,19 @@ impl Model {
     /// How many things that were said are not confirmed yet.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len() + self.nobodys.len()
+    }
+
+    /// Whether this was said and is not confirmed yet.
+    #[must_use]
+    pub fn is_pending(&self, id: &RequestId<'_>) -> bool {
+        self.outbox.iter().any(|pending| pending.id.as_str() == id.as_str())
+    }
+
+    /// The key of this person.
+    #[must_use]
+    pub fn session(&self) -> SessionKey {
+        self.session
     }
 
     /// Whether we are in all the rooms we want to be in.
@@ -219,6 +225,19 @@ impl Model {
     #[must_use]
     pub fn nick(&self) -> Option<&str> {
         self.me.as_ref().map(|me| me.nick.as_str())
+    }
+
+    fn start(&mut self, asks: &mut Vec<Ask>) {
+        if self.cut_short {
+            asks.push(Ask::Tell(News::CutShort));
+        }
+        for pending in std::mem::take(&mut self.nobodys).into_iter().filter_map(Pending::kept) {
+            let why = "the file in which it was kept is damaged".into();
+            let (id, room, text) = (pending.id, pending.room, pending.words.text().to_owned());
+            asks.push(Ask::Tell(News::Unsure { id, room, text, why }));
+        }
+        asks.extend(self.outbox.iter().map(|pending| Ask::Tell(pending.news())));
+        asks.push(Ask::Connect);
     }
 
     fn greet(&mut self, now: Millis, asks: &mut Vec<Ask>) {

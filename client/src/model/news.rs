@@ -2,8 +2,9 @@
 //! of it is done or shown.
 
 use protocol::chat::event::{Durability, Kind, ResetReason};
+use protocol::chat::id::RequestId;
 use protocol::chat::name::{Nick, RoomName};
-use protocol::chat::request::Request;
+use protocol::chat::request::{Envelope, Request};
 use protocol::time::Span;
 
 /// Something happened.
@@ -63,6 +64,11 @@ pub enum Turn {
 pub enum Ask {
     /// Open a link.
     Connect,
+    /// Keep this in a safe place until [`Ask::Forget`]: it must be there before anything is sent that comes later in
+    /// the list.
+    Keep(Envelope<'static>),
+    /// What was kept under this id is answered, or given up.
+    Forget(RequestId<'static>),
     /// Send this over the link.
     Send(String),
     /// End the link in good order (close code 1000).
@@ -195,8 +201,22 @@ pub enum News {
         /// Its topic; empty if it has none.
         text: String,
     },
+    /// An earlier run in these rooms was cut short, by a crash or a power cut.
+    CutShort,
+    /// Something is to be said, and not confirmed yet. It is followed by one of [`News::Said`],
+    /// [`News::Unsaid`] and [`News::Unsure`].
+    Pending {
+        /// The id it has from the first try to the last.
+        id: RequestId<'static>,
+        /// Where.
+        room: RoomName<'static>,
+        /// What.
+        text: String,
+    },
     /// Something was surely not said.
     Unsaid {
+        /// The id it had; `None` if it never got one.
+        id: Option<RequestId<'static>>,
         /// Where.
         room: RoomName<'static>,
         /// What.
@@ -206,19 +226,14 @@ pub enum News {
     },
     /// Something was sent, but nobody knows whether it arrived, and it cannot be sent again.
     Unsure {
+        /// The id it had.
+        id: RequestId<'static>,
         /// Where.
         room: RoomName<'static>,
         /// What.
         text: String,
         /// Why not.
         why: String,
-    },
-    /// Something was said that is sent when there is a connection.
-    Kept {
-        /// Where.
-        room: RoomName<'static>,
-        /// What.
-        text: String,
     },
     /// Something did not work; a sentence.
     Trouble(String),

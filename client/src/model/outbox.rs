@@ -4,6 +4,8 @@ use protocol::chat::id::RequestId;
 use protocol::chat::name::RoomName;
 use protocol::chat::request::{Envelope, Request};
 
+use super::news::News;
+
 /// How many things may be under way. With more, a break would send again what the server has long taken in.
 const WINDOW: usize = 64;
 
@@ -41,6 +43,28 @@ impl Words {
 }
 
 impl Pending {
+    /// Something that was just said.
+    pub(super) fn new(id: RequestId<'static>, room: RoomName<'static>, words: Words) -> Self {
+        Self { id, room, words, under_way: false, tried: false }
+    }
+
+    /// Something that an earlier run has kept; nobody knows whether it was sent. `None` if it is nothing that is said.
+    pub(super) fn kept(envelope: Envelope<'static>) -> Option<Self> {
+        let (room, words) = match envelope.request {
+            Request::Say { room, text, action: false } => (room?, Words::Talk(text)),
+            Request::Say { room, text, action: true } => (room?, Words::Action(text)),
+            Request::Topic { room, text } => (room?, Words::Topic(text?)),
+            _ => return None,
+        };
+        Some(Self { id: envelope.id?, room, words, under_way: false, tried: true })
+    }
+
+    /// That it waits for its tick.
+    pub(super) fn news(&self) -> News {
+        let text = self.words.text().to_owned();
+        News::Pending { id: self.id.clone(), room: self.room.clone(), text }
+    }
+
     /// The request, the same at each try.
     pub(super) fn envelope(&self) -> Envelope<'static> {
         let room = Some(self.room.clone());
@@ -62,8 +86,12 @@ impl Outbox {
         self.0.is_empty()
     }
 
-    pub(super) fn push(&mut self, id: RequestId<'static>, room: RoomName<'static>, words: Words) {
-        self.0.push(Pending { id, room, words, under_way: false, tried: false });
+    pub(super) fn push(&mut self, pending: Pending) {
+        self.0.push(pending);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.0.iter()
     }
 
     /// It was answered: it is confirmed, or will never be.

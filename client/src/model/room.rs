@@ -10,6 +10,17 @@ use protocol::chat::request::Since;
 
 use super::news::Said;
 
+/// How far a room's log has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which room.
+    pub room: RoomName<'static>,
+    /// The epoch in which the number was learnt.
+    pub epoch: Epoch,
+    /// The number of the last entry that was shown, or that one did not want to see.
+    pub seq: u64,
+}
+
 /// A room we are in, or want to be in.
 #[derive(Debug)]
 pub struct Room {
@@ -30,11 +41,18 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room that we want to be in.
+    /// A room that we want to be in, whose log has been read so far.
     #[must_use]
-    pub fn new(name: RoomName<'static>) -> Self {
-        let (log, people) = (Log::default(), BTreeMap::new());
+    pub fn new(name: RoomName<'static>, position: Option<(Epoch, u64)>) -> Self {
+        let (log, people) = (Log::read_to(position), BTreeMap::new());
         Self { name, inside: false, known: false, count: 0, topic: String::new(), log, people }
+    }
+
+    /// How far its log has been read, if any of it has.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let (epoch, seq) = self.log.position()?;
+        Some(Place { room: self.name.clone(), epoch, seq })
     }
 
     /// The nicks of those who are there, as far as they are known.
@@ -83,6 +101,18 @@ pub struct Log {
 }
 
 impl Log {
+    /// A log that has been read up to a place.
+    #[must_use]
+    pub fn read_to(position: Option<(Epoch, u64)>) -> Self {
+        Self { position, parked: BTreeMap::new() }
+    }
+
+    /// The last number that came out, and the epoch it was learnt in.
+    #[must_use]
+    pub fn position(&self) -> Option<(Epoch, u64)> {
+        self.position
+    }
+
     /// From where on the past is wanted: after what is known, else the latest `last`.
     #[must_use]
     pub fn since(&self, last: u32) -> Since {

@@ -4,6 +4,7 @@
 //! `hello`, `joined` and so on are short for the JSON in PROTOCOL.md; `#1` is the first id of something said.
 
 mod breaks;
+mod kept;
 mod talk;
 
 use protocol::chat::id::{RequestId, SessionKey};
@@ -14,7 +15,7 @@ use protocol::time::{Millis, Span};
 
 use super::news::{Again, Ask, Loss, Msg, News, Said, Stop, Turn};
 use super::random::Random;
-use super::{Model, Settings, Wish};
+use super::{Kept, Model, Settings, Wish};
 use protocol::chat::event::Kind;
 
 const ONE: &str = "0000000000000001";
@@ -29,6 +30,8 @@ struct Story {
     asked: String,
     /// All that happened since it was last looked at.
     log: Vec<String>,
+    /// Whether it is told too what is kept and forgotten, and that what was just said is pending.
+    in_full: bool,
 }
 
 fn nick(nick: &'static str) -> Nick<'static> {
@@ -45,12 +48,14 @@ impl Story {
             wish,
             rooms: rooms.iter().map(|name| room(name)).collect(),
             last: 50,
+            after: None,
             patient: false,
             session: SessionKey([7; 16]),
+            kept: Kept::default(),
             seed: [1, 2, 3, 4],
         };
         let model = Model::new(settings);
-        Self { model, now: Millis(0), ids: Vec::new(), asked: String::new(), log: Vec::new() }
+        Self { model, now: Millis(0), ids: Vec::new(), asked: String::new(), log: Vec::new(), in_full: false }
     }
 
     /// Bob, welcome, and in the lobby with Amy, where 7 things have been said.
@@ -66,8 +71,21 @@ impl Story {
     }
 
     fn happens(&mut self, message: Msg<'_>) {
+        let connected = self.model.is_welcome();
         for ask in self.model.update(self.now, message) {
+            let is_quiet = match &ask {
+                Ask::Keep(_) | Ask::Forget(_) => true,
+                Ask::Tell(News::Pending { .. }) => connected,
+                _ => false,
+            };
+            if is_quiet && !self.in_full {
+                continue;
+            }
             let line = match ask {
+                Ask::Keep(envelope) => {
+                    format!("keep #{}", self.number(&envelope.id.expect("an id").to_string()))
+                }
+                Ask::Forget(id) => format!("forget #{}", self.number(id.as_str())),
                 Ask::Connect => "connect".into(),
                 Ask::HangUp => "hang up".into(),
                 Ask::Drop => "drop".into(),
@@ -83,19 +101,17 @@ impl Story {
     fn sent(&mut self, text: &str) -> String {
         let envelope = wire::read_request(text).expect("a request that the server reads");
         let id = envelope.id.as_ref().map(RequestId::to_string).expect("each request has an id");
-        let mut number = || {
-            let known = self.ids.iter().position(|known| *known == id);
-            known.unwrap_or_else(|| {
-                self.ids.push(id.clone());
-                self.ids.len() - 1
-            }) + 1
-        };
         let line = match &envelope.request {
             Request::Say { room: Some(room), text, action } => {
-                format!("> {} #{} {room}: {}", if *action { "me" } else { "say" }, number(), text.as_str())
+                format!(
+                    "> {} #{} {room}: {}",
+                    if *action { "me" } else { "say" },
+                    self.number(&id),
+                    text.as_str()
+                )
             }
             Request::Topic { room: Some(room), text: Some(text) } => {
-                format!("> topic #{} {room}: {}", number(), text.as_str())
+                format!("> topic #{} {room}: {}", self.number(&id), text.as_str())
             }
             Request::Hello { nick, session } => {
                 assert_eq!(*session, Some(SessionKey([7; 16])), "the key is sent in every greeting");
@@ -112,6 +128,15 @@ impl Story {
         };
         self.asked = id;
         line
+    }
+
+    /// Which of the ids of things said it is.
+    fn number(&mut self, id: &str) -> usize {
+        let known = self.ids.iter().position(|known| known == id);
+        known.unwrap_or_else(|| {
+            self.ids.push(id.into());
+            self.ids.len() - 1
+        }) + 1
     }
 
     /// What has happened since the last time.
@@ -195,7 +220,7 @@ fn told(news: &News) -> String {
         News::Went { room, nicks } => format!("* {room} left: {}", nicks.join(" ")),
         News::Unsaid { text, why, .. } => format!("* unsaid {text}: {why}"),
         News::Unsure { text, why, .. } => format!("* unsure {text}: {why}"),
-        News::Kept { text, .. } => format!("* kept {text}"),
+        News::Pending { text, .. } => format!("* pending {text}"),
         News::Trouble(sentence) => format!("* trouble: {sentence}"),
         other => format!("* {other:?}"),
     }

@@ -4,6 +4,7 @@
 //! What is said is text, never a command. Only messages go to the output; everything else is a [`Word`] for stderr. It
 //! ends when the input has ended and all of it is confirmed, unless it *follows*.
 
+mod json;
 pub mod lines;
 pub mod output;
 
@@ -74,12 +75,12 @@ pub enum Standing {
 }
 
 impl Pipe {
-    /// A pipe at its beginning.
+    /// A pipe at its beginning, where so many lines wait that an earlier run has taken.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: Options, kept: usize) -> Self {
         Self {
             options,
-            taken: 0,
+            taken: kept,
             refused: 0,
             confirmed: 0,
             ended: false,
@@ -156,7 +157,15 @@ impl Pipe {
                 let message = |line: &String| Word::Message(harmless::line(line).into_owned());
                 words.extend(words::plain(said).iter().map(message));
             }
-            News::Unsaid { text, why, .. } => self.refuse("not sent", why, text, words),
+            News::Pending { id, room, text } if self.options.json => {
+                words.push(Word::Message(json::pending(id, room, text)));
+            }
+            News::Unsaid { id, room, text, why } => {
+                if self.options.json {
+                    words.push(Word::Message(json::failed(id.as_ref(), room, text, why)));
+                }
+                self.refuse("failed", why, text, words);
+            }
             News::Unsure { text, why, .. } => self.refuse("not confirmed", why, text, words),
             News::Lost { why, .. } => {
                 if self.options.follow && self.trouble.is_none() {

@@ -12,7 +12,8 @@ use crate::model::news::{News, Said};
 /// so.
 ///
 /// `<nick> text` is said by a person, `** nick waves` done; `* …` is a notice and `! …` trouble, which no person can
-/// imitate.
+/// imitate. What one says oneself is marked by the first sign: `* pending: …` while it is not confirmed, `+ …` in its
+/// place among the others' when it is stored, `! failed: …` when it was surely not said.
 #[must_use]
 pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
     let label = |room: &RoomName<'_>| match current {
@@ -81,11 +82,14 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
             .collect(),
         News::Topic { room, text } if text.is_empty() => vec![format!("* {room} has no topic")],
         News::Topic { room, text } => vec![format!("* topic of {room}: {text}")],
-        News::Unsaid { room, text, why } => vec![format!("! {}not sent: {why}: {text}", label(room))],
-        News::Unsure { room, text, why } => {
+        News::CutShort => vec![
+            "* this client did not end well the last time; what it showed last may be shown again".into(),
+        ],
+        News::Pending { room, text, .. } => vec![format!("* {}pending: {text}", label(room))],
+        News::Unsaid { room, text, why, .. } => vec![format!("! {}failed: {why}: {text}", label(room))],
+        News::Unsure { room, text, why, .. } => {
             vec![format!("! {}not confirmed, it may be lost: {why}: {text}", label(room))]
         }
-        News::Kept { room, text } => vec![format!("* {}waiting to be sent: {text}", label(room))],
         News::Trouble(sentence) => vec![format!("! {sentence}")],
     }
     .into_iter()
@@ -98,6 +102,7 @@ pub fn lines(news: &News, current: Option<&RoomName<'_>>) -> Vec<String> {
 pub fn help() -> Vec<String> {
     let keys = [
         "//text: say a line that begins with a slash",
+        "+ before your own words: they are stored; pending: not confirmed yet; failed: surely not said",
         "Tab completes names, rooms and commands; Up and Down bring back what you typed",
         "Alt-1 to Alt-9, Alt-n, Alt-p: go to another of your rooms; Alt-Enter: begin a new line",
         "Ctrl-C, or Ctrl-D on an empty line: leave",
@@ -114,6 +119,18 @@ pub fn plain(said: &Said) -> Vec<String> {
         Kind::Me => said.text.split('\n').map(|line| format!("<{}> /me {line}", said.nick)).collect(),
         Kind::Topic | Kind::Unknown => Vec::new(),
     }
+}
+
+/// What is said at the end of so many things that are not confirmed. `kept`: the next run will send them.
+#[must_use]
+pub fn unconfirmed(count: usize, kept: bool) -> Option<String> {
+    Some(match (count, kept) {
+        (0, _) => return None,
+        (1, true) => "1 message is pending; it is kept, and sent when you come back".into(),
+        (1, false) => "1 message was not confirmed; it may be lost".into(),
+        (count, true) => format!("{count} messages are pending; they are kept, and sent when you come back"),
+        (count, false) => format!("{count} messages were not confirmed; they may be lost"),
+    })
 }
 
 fn welcome(
@@ -135,11 +152,14 @@ fn welcome(
 
 fn said_lines(said: &Said, label: &str, room: &RoomName<'_>) -> Vec<String> {
     let Said { nick, text, .. } = said;
+    let tick = if said.mine { "+ " } else { "" };
     match said.kind {
-        Kind::Talk => text.split('\n').map(|line| format!("{label}<{nick}> {line}")).collect(),
-        Kind::Me => text.split('\n').map(|line| format!("{label}** {nick} {line}")).collect(),
-        Kind::Topic if text.is_empty() => vec![format!("* {label}{nick} took the topic of {room} away")],
-        Kind::Topic => vec![format!("* {label}{nick} set the topic of {room}: {text}")],
+        Kind::Talk => text.split('\n').map(|line| format!("{tick}{label}<{nick}> {line}")).collect(),
+        Kind::Me => text.split('\n').map(|line| format!("{tick}{label}** {nick} {line}")).collect(),
+        Kind::Topic if text.is_empty() => {
+            vec![format!("{tick}* {label}{nick} took the topic of {room} away")]
+        }
+        Kind::Topic => vec![format!("{tick}* {label}{nick} set the topic of {room}: {text}")],
         Kind::Unknown => Vec::new(),
     }
 }
@@ -159,6 +179,7 @@ fn list(nicks: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::chat::id::RequestId;
 
     fn room(name: &'static str) -> RoomName<'static> {
         RoomName::new(name).expect("a room name")
@@ -171,6 +192,7 @@ mod tests {
     #[test]
     fn what_somebody_in_the_lobby_reads() {
         let lobby = room("lobby");
+        let id = RequestId::new("1").expect("an id");
         let nicks = |nicks: &[&str]| nicks.iter().map(|nick| (*nick).to_owned()).collect::<Vec<_>>();
         let talk = |room: RoomName<'static>, text: &str| News::Said { room, said: said(Kind::Talk, text) };
         for (news, read) in [
@@ -215,8 +237,33 @@ mod tests {
                 "* back in lobby: 300 people",
             ),
             (
-                News::Unsaid { room: lobby.clone(), text: "hi".into(), why: "the store is full".into() },
-                "! not sent: the store is full: hi",
+                News::Said { room: lobby.clone(), said: Said { mine: true, ..said(Kind::Talk, "one\ntwo") } },
+                "+ <bob> one/+ <bob> two",
+            ),
+            (
+                News::Said { room: room("ops"), said: Said { mine: true, ..said(Kind::Me, "waves") } },
+                "+ [ops] ** bob waves",
+            ),
+            (News::Pending { id: id.clone(), room: lobby.clone(), text: "hi".into() }, "* pending: hi"),
+            (News::Pending { id: id.clone(), room: room("ops"), text: "hi".into() }, "* [ops] pending: hi"),
+            (
+                News::Unsaid {
+                    id: Some(id.clone()),
+                    room: lobby.clone(),
+                    text: "hi".into(),
+                    why: "the store is full".into(),
+                },
+                "! failed: the store is full: hi",
+            ),
+            // Not known to have failed: it may well be stored.
+            (
+                News::Unsure {
+                    id,
+                    room: lobby.clone(),
+                    text: "hi".into(),
+                    why: "you have left the room".into(),
+                },
+                "! not confirmed, it may be lost: you have left the room: hi",
             ),
         ] {
             assert_eq!(lines(&news, Some(&lobby)).join("/"), read);

@@ -108,6 +108,11 @@ impl Board {
         lock(&self.state).mute = true;
     }
 
+    /// It takes things in again.
+    pub(crate) fn be_awake(&self) {
+        lock(&self.state).mute = false;
+    }
+
     /// Somebody else has this nick.
     pub(crate) fn take_nick(&self, nick: &str) {
         lock(&self.state).taken.push(nick.into());

@@ -10,7 +10,9 @@ pub(crate) mod server;
 pub(crate) mod wire;
 
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,10 +31,24 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The client, with nothing of this machine's environment.
+/// The client, with nothing of this machine's environment, and nothing that an earlier one has left behind.
 pub(crate) fn client() -> Command {
+    client_at(&fresh_state())
+}
+
+/// A folder for a client's state that is not there yet. What a test leaves behind goes when it is run again.
+pub(crate) fn fresh_state() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("{}-{}", env!("CARGO_CRATE_NAME"), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+/// The client of somebody whose state is kept there.
+pub(crate) fn client_at(state: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
-    command.env_clear().env("TERM", "xterm");
+    command.env_clear().env("TERM", "xterm").env("XDG_STATE_HOME", state);
     command
 }
 
@@ -53,7 +69,12 @@ impl From<Output> for Run {
 
 /// Runs the client in a pipe until it ends; `input` is all it gets to read.
 pub(crate) fn pipe(arguments: &[&str], input: &[u8]) -> Run {
-    let mut command = client();
+    pipe_at(&fresh_state(), arguments, input)
+}
+
+/// The same for somebody whose state is kept there.
+pub(crate) fn pipe_at(state: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    let mut command = client_at(state);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the client starts");
     let mut stdin = child.stdin.take().expect("a pipe");

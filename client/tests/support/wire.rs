@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use client::model::news::{Again, Ask, Loss, Msg, News, Said};
 use client::model::random::Random;
-use client::model::{Model, Settings, Wish};
+use client::model::{Kept, Model, Settings, Wish};
 use hub::input::ConnId;
 use protocol::chat::event::Durability;
 use protocol::chat::id::{Epoch, SessionKey};
@@ -102,8 +102,10 @@ impl World {
             wish: Wish::Exactly(Nick::new(nick).expect("a nick")),
             rooms: vec![RoomName::new("lobby").expect("a room")],
             last: 100,
+            after: None,
             patient: true,
             session: SessionKey(session),
+            kept: Kept::default(),
             seed: [words[0], words[1], words[2], words[3]],
         });
         let cuts = cuts.iter().copied().collect();
@@ -257,7 +259,8 @@ impl World {
                 Ask::Tell(news @ (News::Reset { .. } | News::Unsaid { .. } | News::Trouble(_))) => {
                     panic!("nothing is lost or refused here, but it is told {news:?}")
                 }
-                Ask::Tell(_) => {}
+                // Nobody crashes here.
+                Ask::Keep(_) | Ask::Forget(_) | Ask::Tell(_) => {}
                 Ask::HangUp | Ask::Drop | Ask::Stop(_) => {
                     panic!("nobody leaves here, but it wants to {ask:?}")
                 }

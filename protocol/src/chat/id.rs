@@ -7,7 +7,12 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::name::{Nick, fold};
 use crate::limits::MAX_REQUEST_ID;
+
+/// What stands before the nick where somebody who has no key is made from it. With it that is longer than the 16 bytes of
+/// a key, so that nobody who has a key is made from the same bytes.
+const KEYLESS: &str = "snug: keyless, by nick: ";
 
 /// The secret that makes two connections one person. The client keeps it and shows it to nobody but the server.
 ///
@@ -25,12 +30,7 @@ impl SessionKey {
     /// The public form of this person: nobody can get back from it to the key.
     #[must_use]
     pub fn user(&self) -> UserId {
-        let digest: [u8; 32] = Sha256::digest(self.0).into();
-        let mut user = [0; 10];
-        for (to, from) in user.iter_mut().zip(digest) {
-            *to = from;
-        }
-        UserId(user)
+        UserId::of(Sha256::digest(self.0).into())
     }
 }
 
@@ -53,6 +53,21 @@ impl fmt::Display for SessionKey {
 pub struct UserId(pub [u8; 10]);
 
 impl UserId {
+    /// Whoever posts without a session: a person for each nick, in whatever case it is written; nobody who has a key.
+    #[must_use]
+    pub fn keyless(nick: &Nick<'_>) -> Self {
+        let folded: String = fold(nick.as_str()).collect();
+        Self::of(Sha256::new().chain_update(KEYLESS).chain_update(folded).finalize().into())
+    }
+
+    fn of(digest: [u8; 32]) -> Self {
+        let mut user = [0; 10];
+        for (to, from) in user.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self(user)
+    }
+
     /// Reads the 20 hexadecimal digits; `None` if it is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -172,6 +187,16 @@ mod tests {
     fn a_user_is_the_beginning_of_the_sha256_of_its_key() {
         // SHA-256 of sixteen zero bytes begins 374708fff7719dd5979e (FIPS 180-4, checked with coreutils).
         assert_eq!(text(SessionKey([0; 16]).user()), "374708fff7719dd5979e");
+    }
+
+    #[test]
+    fn who_has_no_key_is_known_by_nick() {
+        let user = |nick| text(UserId::keyless(&Nick::new(nick).unwrap()));
+        // SHA-256 of "snug: keyless, by nick: nas", by coreutils.
+        assert_eq!(user("nas"), "10ff87e6920e0e816f16");
+        assert_eq!(user("NAS"), user("nas"));
+        assert_ne!(user("nas2"), user("nas"));
+        assert!(KEYLESS.len() > size_of::<SessionKey>(), "and is never hashed from what could be a key");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Display;
 
 use super::event::{Entry, ErrorCode, Event, Failure, Joined, Kind, Person, Presence, Renamed, RoomInfo};
-use super::name::{Text, is_control, is_line_break, is_printable_ascii};
+use super::name::{Text, TextFault, is_control, is_line_break, is_printable_ascii};
 use super::request::{Request, Since};
 use super::slash::{self, Typed};
 
@@ -32,14 +32,21 @@ pub fn read(message: &str) -> Result<Request<'_>, Failure<'static>> {
     let line = message.trim_end_matches(['\r', '\n']);
     match slash::parse_plain(line) {
         Ok(Typed::Text(text)) => {
-            let text =
-                Text::new(slash::unix_lines(text)).map_err(|fault| failure(ErrorCode::BadText, fault))?;
+            let text = said(text).map_err(|fault| failure(ErrorCode::BadText, fault))?;
             Ok(Request::Say { room: None, text, action: false })
         }
         Ok(Typed::Request(Request::Join { room, .. })) => Ok(Request::Join { room, since: Since::Last(0) }),
         Ok(Typed::Request(request)) => Ok(request),
         Err(fault) => Err(failure(fault.code(), fault)),
     }
+}
+
+/// Reads what is said where there are no commands: a text, whatever it begins with. Line breaks as in [`read`].
+///
+/// # Errors
+/// The first rule that the text breaks.
+pub fn said(text: &str) -> Result<Text<'_>, TextFault> {
+    Text::new(slash::unix_lines(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// Appends what this dialect says of an event: one frame, without a line break at its end. `false` if it says nothing

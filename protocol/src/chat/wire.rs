@@ -25,7 +25,7 @@ use super::request::{Envelope, Request, Since};
 use crate::limits::{DEFAULT_LAST, MAX_JSON_DEPTH};
 
 /// One more than the largest number on the wire: 2^53, up to which JavaScript counts exactly.
-const NUMBER_END: u64 = 1 << 53;
+pub const NUMBER_END: u64 = 1 << 53;
 
 /// Reads one request. It borrows from `text` all that is not escaped there.
 ///

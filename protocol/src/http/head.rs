@@ -9,11 +9,13 @@ use super::refusal::Refusal;
 use crate::limits::{MAX_HEADERS, MAX_TARGET};
 
 /// Headers that decide something here: their values must be plain ASCII, so that nothing hides in them.
-const DECISIVE: [&str; 10] = [
+const DECISIVE: [&str; 12] = [
     "Host",
     "Origin",
     "Content-Length",
     "Transfer-Encoding",
+    "Expect",
+    "Idempotency-Key",
     "Connection",
     "Upgrade",
     "Sec-WebSocket-Key",
@@ -23,7 +25,8 @@ const DECISIVE: [&str; 10] = [
 ];
 
 /// Of these, what may stand only once. The rest are lists, which may go on in a second header of the same name.
-const SINGLE: [&str; 5] = ["Host", "Origin", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version"];
+const SINGLE: [&str; 6] =
+    ["Host", "Origin", "Content-Length", "Idempotency-Key", "Sec-WebSocket-Key", "Sec-WebSocket-Version"];
 
 /// A request head without ambiguities.
 #[derive(Debug)]
@@ -135,6 +138,29 @@ impl<'h> Head<'h> {
     #[must_use]
     pub fn wants_upgrade(&self) -> bool {
         self.list("Upgrade").any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    }
+
+    /// How many bytes of body follow the head, as it says; `None` if it does not say, and then none do. A number that
+    /// no machine counts to is as large as can be.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        // It was judged with the head: nothing but digits.
+        self.header("Content-Length").map(|digits| digits.parse().unwrap_or(u64::MAX))
+    }
+
+    /// Whether the client waits to be told that its body is wanted (RFC 9110 section 10.1.1). In HTTP/1.0 nobody can
+    /// mean that. Other expectations are ignored.
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.is_http_1_1 && self.list("Expect").any(|what| what.eq_ignore_ascii_case("100-continue"))
+    }
+
+    /// Whether the client names this type among those it accepts (RFC 9110 section 12.5.1). By name only: neither by
+    /// `*/*` nor by its weight.
+    #[must_use]
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let named = |element: &str| element.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        self.list("Accept").any(|element| named(element) == media_type)
     }
 
     /// Whether the version is HTTP/1.1; if not, it is 1.0.

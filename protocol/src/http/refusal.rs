@@ -41,6 +41,10 @@ pub enum Refusal {
     TransferEncoding,
     /// A `Content-Length` that is not a number, or promises a body where none belongs.
     Body,
+    /// A body is expected, and the head does not say how long it is (RFC 9110 section 8.6).
+    LengthRequired,
+    /// The body has more than so many bytes.
+    ContentTooLarge(usize),
     /// A trusted proxy does not say well for whom it asks.
     ForwardedFor,
     /// `Connection` does not list `upgrade` (RFC 6455 section 4.2.1, clause 4).
@@ -55,6 +59,8 @@ pub enum Refusal {
     Protocols,
     /// A page of another origin wants in (RFC 6455 section 10.2).
     Origin,
+    /// It is called by a name that may be a stranger's (DNS rebinding).
+    StrangeHost,
     /// Nothing is at this path.
     NotFound,
     /// The path takes other methods, which are given as they stand in `Allow`.
@@ -71,6 +77,8 @@ pub enum Refusal {
     TooManyHeaders,
     /// As many connections as we take.
     Full,
+    /// The answer depends on somebody who did not answer in time.
+    NoAnswer,
     /// We are stopping, or cannot serve for another reason that will pass.
     Unavailable,
 }
@@ -101,13 +109,16 @@ impl Refusal {
             | Self::NoKey
             | Self::Key
             | Self::Protocols => 400,
-            Self::Origin => 403,
+            Self::Origin | Self::StrangeHost => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
+            Self::LengthRequired => 411,
+            Self::ContentTooLarge(_) => 413,
             Self::TargetTooLong => 414,
             Self::UpgradeRequired | Self::WebSocketVersion => 426,
             Self::HeadTooLarge(_) | Self::TooManyHeaders => 431,
             Self::Full | Self::Unavailable => 503,
+            Self::NoAnswer => 504,
         }
     }
 
@@ -150,6 +161,8 @@ impl fmt::Display for Refusal {
             Self::Host => "the Host header must be a host name or address, perhaps with a port",
             Self::TransferEncoding => "Transfer-Encoding is not taken here",
             Self::Body => "Content-Length must be a plain number, and 0 where no body belongs",
+            Self::LengthRequired => "a body needs the header Content-Length",
+            Self::ContentTooLarge(max) => return write!(f, "the body has more than {max} bytes"),
             Self::ForwardedFor => "a proxy's X-Forwarded-For must end with the IP address of who asks",
             Self::Connection => "an upgrade needs the header Connection: Upgrade",
             Self::OldHttp => "an upgrade needs HTTP/1.1",
@@ -159,6 +172,10 @@ impl fmt::Display for Refusal {
             Self::Origin => {
                 "pages of another origin may not connect; \
                  whoever runs this server can allow one with --allow-origin"
+            }
+            Self::StrangeHost => {
+                "this server does not know the name it was called by; use its address, or have whoever runs it \
+                 allow the name with --allow-origin http://NAME"
             }
             Self::NotFound => "there is nothing at this path",
             Self::MethodNotAllowed(methods) => return write!(f, "this path takes only {methods}"),
@@ -170,6 +187,10 @@ impl fmt::Display for Refusal {
                 return write!(f, "the request head has more than {MAX_HEADERS} header lines");
             }
             Self::Full => "the server is full; try again later",
+            Self::NoAnswer => {
+                "the storage did not answer in time; what was posted may be stored or not, \
+                 so post it again with the same Idempotency-Key"
+            }
             Self::Unavailable => "the server cannot take requests at the moment; try again in a few seconds",
         })
     }

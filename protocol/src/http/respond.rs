@@ -3,6 +3,9 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+/// What a client is told that waits to be asked for its body (RFC 9110 section 15.2.1). The response is still to come.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Appends a whole response, after which the connection is to be closed.
 ///
 /// `headers` are written as they are: they must come from us, never from a peer.
@@ -43,13 +46,17 @@ const fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
+        411 => "Length Required",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        422 => "Unprocessable Content",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         507 => "Insufficient Storage",
         _ => "",
     }

@@ -122,6 +122,12 @@ impl Hub {
         self.rooms.find(name)
     }
 
+    /// Whether a person that is here has this nick, in whatever case.
+    #[must_use]
+    pub fn has_nick(&self, nick: &Nick<'_>) -> bool {
+        self.persons.by_nick(nick.as_str()).is_some()
+    }
+
     /// How much there is of everything.
     #[must_use]
     pub fn counts(&self) -> Counts {

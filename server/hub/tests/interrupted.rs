@@ -7,7 +7,8 @@ use common::teller::story;
 use common::{Letter, World};
 use hub::input::{Dialect, Input};
 use protocol::chat::event::Event;
-use protocol::chat::id::SessionKey;
+use protocol::chat::id::{Epoch, SessionKey};
+use protocol::chat::request::Request;
 
 #[test]
 fn who_lags_joins_again() {
@@ -210,4 +211,44 @@ fn what_comes_too_late_or_twice_does_nothing() {
     world.answer();
     world.happens(Input::Drained { conn });
     assert_eq!((world.mail.len(), world.hub.counts().behind), (0, 0));
+}
+
+/// The disk fails while Alice's word is on its way: she has to come back and say it again. Bob, who has asked for
+/// nothing, stays; and so does Carol, who has Alice's slot when the news come late.
+#[test]
+fn nobody_knows_what_became_of_a_word() {
+    let mut world = World::new();
+    let secret = |number| SessionKey([number; 16]);
+    let alice = world.open(Dialect::Plain, Some("alice"), Some("lobby"), 0, secret(1));
+    let bob = world.open(Dialect::Plain, Some("bob"), Some("lobby"), 0, secret(2));
+    world.happens(Input::Unknown { conn: alice });
+    assert_eq!(world.hung_up, [alice]);
+    world.close(alice);
+    let carol = world.open(Dialect::Plain, Some("carol"), Some("lobby"), 0, secret(3));
+    assert_eq!(carol.slot, alice.slot);
+    world.happens(Input::Unknown { conn: alice });
+    assert_eq!(world.hung_up, [alice], "Carol is not meant");
+    assert!(world.is_alive(bob) && world.is_alive(carol));
+}
+
+/// The disk has lost something: everybody has to come back, and a welcome from then on names the new epoch.
+#[test]
+fn the_logs_are_not_what_they_were() {
+    let mut world = World::new();
+    let secret = |number| SessionKey([number; 16]);
+    let alice = world.open(Dialect::Plain, Some("alice"), Some("lobby"), 0, secret(1));
+    let stranger = world.open(Dialect::V1, None, None, 0, secret(2));
+    let epoch = Epoch([0xee; 8]);
+    world.happens(Input::NewEpoch { epoch });
+    assert_eq!(world.hung_up, [alice, stranger]);
+    world.close(alice);
+    world.close(stranger);
+    let bob = world.open(Dialect::V1, None, None, 0, secret(3));
+    world.take_told();
+    world.ask(bob, None, Request::Hello { nick: None, session: None });
+    let told = world.take_told();
+    assert!(
+        matches!(&told[..], [(_, Event::Welcome(welcome))] if welcome.epoch == "eeeeeeeeeeeeeeee"),
+        "{told:?}"
+    );
 }

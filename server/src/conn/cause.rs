@@ -34,6 +34,8 @@ pub enum Cause {
 pub enum Cut {
     /// Its request head did not come in time.
     LateHead,
+    /// The body of its request did not come in time.
+    LateBody,
     /// It did not answer the ping.
     NoPong,
     /// Memory is short, and it is the furthest behind.
@@ -89,6 +91,7 @@ impl Cut {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LateHead => "late-head",
+            Self::LateBody => "late-body",
             Self::NoPong => "no-pong",
             Self::Memory => "memory",
         }
@@ -107,7 +110,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         desk,
     ];
     let violations = Violation::ALL.into_iter().map(Violation::name);
-    let cuts = [Cut::LateHead, Cut::NoPong, Cut::Memory].into_iter().map(Cut::name);
+    let cuts = [Cut::LateHead, Cut::LateBody, Cut::NoPong, Cut::Memory].into_iter().map(Cut::name);
     violations.chain(causes.into_iter().map(Cause::name)).chain(cuts)
 }
 

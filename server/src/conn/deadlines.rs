@@ -19,15 +19,17 @@ pub enum Deadline {
     Pong,
     /// Finish the closing handshake and hang up.
     Close,
-    /// Finish the message it has begun, however many bytes come meanwhile.
+    /// Finish the message it has begun, or the body of its request, however many bytes come meanwhile.
     Message,
     /// Take some of what waits for it.
     Progress,
+    /// Be answered. It is we who are late, or rather the store.
+    Answer,
 }
 
 impl Deadline {
-    const ALL: [Self; 6] =
-        [Self::Handshake, Self::Idle, Self::Pong, Self::Close, Self::Message, Self::Progress];
+    const ALL: [Self; 7] =
+        [Self::Handshake, Self::Idle, Self::Pong, Self::Close, Self::Message, Self::Progress, Self::Answer];
 }
 
 /// How long each may take.
@@ -45,6 +47,8 @@ pub struct Patience {
     pub message: Span,
     /// For [`Deadline::Progress`].
     pub progress: Span,
+    /// For [`Deadline::Answer`].
+    pub answer: Span,
 }
 
 impl Default for Patience {
@@ -62,6 +66,8 @@ impl Default for Patience {
             message: Span::secs(30),
             // A link that is down for half a minute is a link to come back by.
             progress: Span::secs(30),
+            // A memory card may be busy with itself for many seconds; who posts by a script has time.
+            answer: Span::secs(60),
         }
     }
 }
@@ -75,6 +81,7 @@ impl Patience {
             Deadline::Close => self.close,
             Deadline::Message => self.message,
             Deadline::Progress => self.progress,
+            Deadline::Answer => self.answer,
         }
     }
 }

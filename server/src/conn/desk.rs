@@ -14,6 +14,19 @@ pub trait Desk {
     /// A whole request head has come. The desk sends its answer through `outbox`.
     fn request(&mut self, now: Millis, conn: ConnId, head: &Head<'_>, outbox: &mut Outbox) -> Verdict;
 
+    /// The whole body has come that [`Verdict::Content`] asked for; `head` is what it came with. As with
+    /// [`Desk::request`], but it cannot ask again.
+    fn content(
+        &mut self,
+        _now: Millis,
+        _conn: ConnId,
+        _head: &Head<'_>,
+        _body: &[u8],
+        _outbox: &mut Outbox,
+    ) -> Verdict {
+        Verdict::Answered
+    }
+
     /// A message has come.
     fn message(&mut self, now: Millis, conn: ConnId, message: Message<'_>, outbox: &mut Outbox);
 
@@ -23,7 +36,7 @@ pub trait Desk {
         usize::MAX
     }
 
-    /// An upgraded connection has ended. Nothing may be sent to it any more.
+    /// A connection that was upgraded, or waits for its answer, has ended. Nothing may be sent to it any more.
     fn closed(&mut self, now: Millis, conn: ConnId, outbox: &mut Outbox);
 
     /// More waits for a connection than should. The desk may say less to it until [`Desk::drained`]; if it does not, and
@@ -61,6 +74,12 @@ pub enum Verdict {
     Upgraded,
     /// It was answered; nothing more is read from it.
     Answered,
+    /// Its body is wanted first: [`Desk::content`] comes when it is whole. That it has a length, and not too great a one,
+    /// is judged by the connection.
+    Content,
+    /// It is answered later: the desk sends the answer and says so with [`Outbox::answered`]. Nothing is read meanwhile.
+    /// If it takes too long, or the peer is gone, the desk is told with [`Desk::closed`].
+    Waiting,
 }
 
 /// A message, whole.

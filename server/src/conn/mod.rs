@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! Head ──101──▶ Open ──close sent and received──▶ Draining ──end of stream──▶ freed
-//!   └──────────── any other answer ─────────────────▲
+//!   ├──────────── any other answer ─────────────────▲
+//!   └──▶ (Body ──▶) Waiting ──answer, later─────────┘
 //! ```
 //!
 //! An idle connection holds no heap: the decoder has none between messages, the head buffer goes with the upgrade,
@@ -25,7 +26,7 @@ use std::io;
 use hub::input::ConnId;
 use log::{debug, trace};
 use mio::{Registry, Token};
-use protocol::http::HeadBuffer;
+use protocol::http::{BodyBuffer, HeadBuffer};
 use protocol::time::{Millis, Span};
 use protocol::ws::encode;
 use protocol::ws::{Closing, Decoder};
@@ -81,14 +82,23 @@ const _: () = assert!(size_of::<Conn>() <= 96);
 #[derive(Debug)]
 enum Phase {
     Head(Box<HeadBuffer>),
+    Body(Box<Arriving>),
+    Waiting,
     Open(Decoder),
     Draining,
+}
+
+/// A request whose body is on the way.
+#[derive(Debug)]
+struct Arriving {
+    head: HeadBuffer,
+    body: BodyBuffer,
 }
 
 /// How many bytes of memory a connection holds beyond its place in the table. Nobody is let hold 4 GiB.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
-    /// Of a head or a message that is not whole.
+    /// Of a request or a message that is not whole.
     unfinished: u32,
     /// That wait for the kernel.
     unsent: u32,
@@ -99,6 +109,10 @@ struct Held {
 pub enum Waits {
     /// For the rest of its request head.
     ForHead,
+    /// For the rest of its request's body.
+    ForBody,
+    /// For the answer to its request.
+    ForAnswer,
     /// For whatever it says next.
     ForWords,
     /// For the peer to hang up.
@@ -178,7 +192,11 @@ impl Conn {
     ) {
         self.tell_closed(now, id, desk, outbox);
         match self.phase {
-            Phase::Head(_) => self.phase = Phase::Draining,
+            // A close frame would be the answer to no request.
+            Phase::Head(_) | Phase::Body(_) | Phase::Waiting => {
+                self.phase = Phase::Draining;
+                return outbox.mark(id.slot);
+            }
             Phase::Draining => return,
             Phase::Open(_) => {}
         }
@@ -190,6 +208,22 @@ impl Conn {
             outbox.send(id.slot, |log| encode::close(cause.code(), &cause.reason(), log));
         }
         outbox.mark(id.slot);
+    }
+
+    /// It has been sent the answer it waited for. False if it did not wait.
+    pub fn answered(&mut self) -> bool {
+        let has_waited = matches!(self.phase, Phase::Waiting);
+        if has_waited {
+            self.phase = Phase::Draining;
+            self.known = false;
+        }
+        has_waited
+    }
+
+    /// Whether some of the answer to its request still waits for the kernel.
+    #[must_use]
+    pub fn is_being_answered(&self) -> bool {
+        matches!(self.phase, Phase::Draining) && self.closing == Closing::Open && self.unsent_len() > 0
     }
 
     /// Tells the desk, once, that this connection has ended.
@@ -283,8 +317,9 @@ impl Conn {
     fn held(&self) -> Held {
         let unfinished = match &self.phase {
             Phase::Head(buffer) => buffer.bytes().len(),
+            Phase::Body(request) => request.head.bytes().len() + request.body.bytes().len(),
             Phase::Open(decoder) => decoder.held(),
-            Phase::Draining => 0,
+            Phase::Waiting | Phase::Draining => 0,
         };
         let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let unread = self.unread.as_ref().map_or(0, |unread| unread.len());
@@ -307,6 +342,8 @@ impl Conn {
     pub fn waits(&self) -> Waits {
         match self.phase {
             Phase::Head(_) => Waits::ForHead,
+            Phase::Body(_) => Waits::ForBody,
+            Phase::Waiting => Waits::ForAnswer,
             Phase::Open(_) if self.closing == Closing::Open => Waits::ForWords,
             Phase::Open(_) | Phase::Draining => Waits::ForEnd,
         }

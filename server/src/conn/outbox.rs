@@ -50,6 +50,8 @@ pub struct Outbox {
     hangups: Vec<Hangup>,
     /// Connections whose desk wants to know when all is sent.
     awaited: Vec<u32>,
+    /// Connections that waited for an answer, and have it.
+    answered: Vec<u32>,
     /// What was charged for what is being taken in.
     charged: u64,
     /// How many bytes this turn's logs have.
@@ -182,6 +184,17 @@ impl Outbox {
     /// Takes out the connections whose desk waits for them.
     pub fn take_awaited(&mut self) -> Vec<u32> {
         core::mem::take(&mut self.awaited)
+    }
+
+    /// Says that a connection has been sent the answer it waited for ([`super::Verdict::Waiting`]).
+    pub fn answered(&mut self, slot: u32) {
+        self.answered.push(slot);
+        self.mark(slot);
+    }
+
+    /// Takes out the connections that were answered.
+    pub fn take_answered(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.answered)
     }
 
     /// Whether anything waits to be flushed.

@@ -1,9 +1,9 @@
-//! What came in on a connection: its request head, then frames. Decodes and hands on; must not write to the socket nor
+//! What came in on a connection: its request head, then its body or frames. Decodes and hands on; must not write to the socket nor
 //! know what is said.
 
 use hub::input::ConnId;
 use log::{debug, trace};
-use protocol::http::{Head, Refusal};
+use protocol::http::{BodyBuffer, CONTINUE, Head, Refusal};
 use protocol::time::Millis;
 use protocol::ws::encode::{self, Opcode};
 use protocol::ws::{CloseFrame, Decoder, Reply, Step, Violation};
@@ -11,7 +11,7 @@ use protocol::ws::{CloseFrame, Decoder, Reply, Step, Violation};
 use super::addresses::Addresses;
 use super::cause::Cause;
 use super::outbox::Outbox;
-use super::{Conn, Desk, Manners, Message, Phase, Verdict, manners};
+use super::{Arriving, Conn, Desk, Manners, Message, Phase, Verdict, manners};
 use crate::metrics::{Full, Outcome};
 
 /// What came in one read.
@@ -48,12 +48,17 @@ impl Conn {
         if let Phase::Head(buffer) = &mut self.phase {
             match buffer.feed(&mut input, context.manners.head) {
                 Ok(false) => return false,
-                Ok(true) => self.judge_head(id, context),
+                Ok(true) => self.judge_head(id, input.is_empty(), context),
                 Err(refusal) => self.refuse(id, &refusal, context.outbox),
             }
         }
         // What the request itself has cost: a plain connection comes with its room.
         self.charge(0, context.now, context.manners, context.outbox);
+        if let Phase::Body(request) = &mut self.phase {
+            if request.body.feed(&mut input) {
+                self.judge_body(id, context);
+            }
+        }
         let taken = self.receive_frames(id, input, context);
         context.outbox.metrics.frames += taken.frames;
         taken.messages > 0
@@ -67,7 +72,8 @@ impl Conn {
         }
     }
 
-    fn judge_head<D: Desk>(&mut self, id: ConnId, context: &mut Context<'_, D>) {
+    /// `is_alone`: nothing has come behind the head.
+    fn judge_head<D: Desk>(&mut self, id: ConnId, is_alone: bool, context: &mut Context<'_, D>) {
         let Phase::Head(buffer) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
         let head = match Head::parse(buffer.bytes()) {
             Ok(head) => head,
@@ -77,11 +83,48 @@ impl Conn {
         if let Err(refusal) = self.learn_address(&head, context.addresses) {
             return self.refuse(id, &refusal, context.outbox);
         }
-        if context.desk.request(context.now, id, &head, context.outbox) == Verdict::Upgraded {
-            self.phase = Phase::Open(Decoder::new());
-            self.known = true;
-            context.outbox.metrics.outcomes.add(Outcome::Upgraded);
+        match context.desk.request(context.now, id, &head, context.outbox) {
+            Verdict::Upgraded => {
+                self.phase = Phase::Open(Decoder::new());
+                self.known = true;
+                context.outbox.metrics.outcomes.add(Outcome::Upgraded);
+            }
+            Verdict::Answered => {}
+            Verdict::Waiting => self.wait_for_answer(),
+            Verdict::Content => {
+                let body = match BodyBuffer::declared(&head, context.manners.rules.message) {
+                    Ok(body) => body,
+                    Err(refusal) => return self.refuse(id, &refusal, context.outbox),
+                };
+                // Who has sent some of its body already does not wait to be asked for it.
+                if is_alone && head.expects_continue() {
+                    context.outbox.send(id.slot, |log| log.extend_from_slice(CONTINUE));
+                }
+                self.phase = Phase::Body(Box::new(Arriving { head: *buffer, body }));
+            }
         }
+    }
+
+    /// The body is whole. What comes behind it is not looked at.
+    fn judge_body<D: Desk>(&mut self, id: ConnId, context: &mut Context<'_, D>) {
+        let Phase::Body(request) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
+        // It was a good head before.
+        let Ok(head) = Head::parse(request.head.bytes()) else { return };
+        let body = request.body.bytes();
+        if context.desk.content(context.now, id, &head, body, context.outbox) == Verdict::Waiting {
+            self.wait_for_answer();
+        }
+    }
+
+    fn wait_for_answer(&mut self) {
+        self.phase = Phase::Waiting;
+        self.known = true;
+    }
+
+    /// It has waited for its answer long enough.
+    pub fn end_waiting<D: Desk>(&mut self, now: Millis, id: ConnId, desk: &mut D, outbox: &mut Outbox) {
+        self.tell_closed(now, id, desk, outbox);
+        self.refuse(id, &Refusal::NoAnswer, outbox);
     }
 
     /// Who comes through a trusted proxy has the address that the proxy says, and is counted under it from now on.

@@ -71,7 +71,12 @@ impl Metrics {
         page.gauge("persons", "Persons now.", &chat.counts.persons);
         page.gauge("rooms", "Rooms with somebody in them now.", &chat.counts.rooms);
         page.gauge("members_behind", "Members that read the past now, by page.", &chat.counts.behind);
-        page.tally("requests_total", "Messages read, by dialect.", "dialect", &self.requests);
+        page.tally(
+            "requests_total",
+            "Messages read, by dialect; http is posts and reads without a WebSocket.",
+            "dialect",
+            &self.requests,
+        );
         page.tally("entries_total", "Entries stored, by kind.", "kind", &self.entries);
         page.counter("entries_resent_total", "Entries that were stored already.", self.resent);
         page.counter("entries_refused_total", "Entries that the store refused.", self.unstored);

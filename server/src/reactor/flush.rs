@@ -10,6 +10,18 @@ use crate::conn::{Desk, Flushed, Waits};
 use crate::metrics::Outcome;
 
 impl<D: Desk> Reactor<D> {
+    /// Those who waited for an answer have it. What they have still sent is read, or the end of the socket would take the
+    /// answer with it (RFC 9112 section 9.6).
+    pub(super) fn end_answered(&mut self, now: Millis) {
+        for slot in self.outbox.take_answered() {
+            let Some((id, conn)) = self.table.conn(slot) else { continue };
+            if conn.answered() {
+                self.wait_for(now, slot, Waits::ForEnd);
+                self.list(id);
+            }
+        }
+    }
+
     /// Ends the connections that the desk wants ended. Their close frames come behind all that was said to them.
     pub(super) fn hang_up(&mut self, now: Millis) {
         for hangup in self.outbox.take_hangups() {
@@ -49,9 +61,21 @@ impl<D: Desk> Reactor<D> {
             }
             if held_some || holds_some {
                 self.table.recharge(slot);
+                self.be_patient(now, slot, moved > 0);
             }
         }
         self.outbox.clear();
+    }
+
+    /// Who reads a long answer slowly has time for it, as long as it reads; then for hanging up.
+    fn be_patient(&mut self, now: Millis, slot: u32, has_moved: bool) {
+        let Some((_, conn)) = self.table.conn(slot) else { return };
+        match (conn.is_being_answered(), self.deadlines.of(slot)) {
+            (true, Some(Deadline::Progress)) if !has_moved => {}
+            (true, _) => self.deadlines.set(slot, Deadline::Progress, now),
+            (false, Some(Deadline::Progress)) => self.deadlines.set(slot, Deadline::Close, now),
+            (false, _) => {}
+        }
     }
 
     /// What the desk says on hearing of these things waits in the outbox for the next turn.
@@ -63,7 +87,7 @@ impl<D: Desk> Reactor<D> {
         let mut freed = false;
         while let Some(slot) = self.table.next_dead() {
             if let Some((id, conn)) = self.table.conn(slot) {
-                if conn.waits() == Waits::ForHead {
+                if matches!(conn.waits(), Waits::ForHead | Waits::ForBody) {
                     self.outbox.metrics.outcomes.add(Outcome::Unfinished);
                 }
                 conn.tell_closed(now, id, &mut self.desk, &mut self.outbox);

@@ -25,7 +25,10 @@ impl<D: Desk> Reactor<D> {
     pub(super) fn read(&mut self, now: Millis, slot: u32, to_the_end: bool) {
         let manners = self.settings.manners;
         let Some((id, conn, addresses)) = self.table.conn_and_addresses(slot) else { return };
-        if conn.is_dead() || conn.is_paused() || self.settling {
+        let waited = conn.waits();
+        // Who waits for its answer has said all that is listened to; it is only noticed that it is gone.
+        if conn.is_dead() || conn.is_paused() || self.settling || (waited == Waits::ForAnswer && !to_the_end)
+        {
             return;
         }
         if let Some(wait) = conn.must_wait(now, &manners) {
@@ -42,6 +45,8 @@ impl<D: Desk> Reactor<D> {
         let scratch = self.scratch.get_mut(..allowed).unwrap_or_default();
         let had_unread = conn.has_unread();
         let count = match conn.read(scratch) {
+            // It sends no more, and may still read.
+            Ok(0) if waited == Waits::ForAnswer || conn.is_being_answered() => return,
             Ok(0) => return self.lost(now, slot),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -68,7 +73,7 @@ impl<D: Desk> Reactor<D> {
         if was_mid_message || is_mid_message || was_left || waits != Waits::ForWords {
             self.table.recharge(slot);
         }
-        if count == allowed || was_left || to_the_end {
+        if (count == allowed || was_left || to_the_end) && waited != Waits::ForAnswer {
             self.list(id);
         }
     }

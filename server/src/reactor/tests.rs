@@ -1,6 +1,7 @@
 //! Turns by script: any events, also stale ones, at any time, with the whole chat behind them.
 
 mod accept;
+mod posts;
 mod readers;
 mod schedules;
 mod slots;

@@ -34,6 +34,12 @@ impl Caller {
         Self { peer, witness, is_plain, outgoing, asked: 0, said: None, has_gone: false }
     }
 
+    /// Sends one request, and whatever it says later stands behind that.
+    pub(super) fn without_websocket(peer: Peer, witness: Witness, request: String) -> Self {
+        let outgoing = request.into_bytes();
+        Self { peer, witness, is_plain: true, outgoing, asked: 0, said: None, has_gone: false }
+    }
+
     pub(super) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         if !self.has_gone {
             let key = (self.asked as u32).wrapping_mul(0x9e37_79b9).to_be_bytes();

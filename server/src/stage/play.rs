@@ -164,6 +164,13 @@ impl<'a> Play<'a> {
         self.count += 1;
         let peer = self.stage.call(self.dice.below(3) as u8);
         let mut witness = Witness::new(number);
+        if self.dice.below(8) == 0 {
+            let (request, answers) = self.request();
+            witness.answers = answers;
+            let mut caller = Caller::without_websocket(peer, witness, request);
+            caller.chop(&mut self.dice);
+            return self.callers.push(caller);
+        }
         let (path, is_plain) = match self.dice.below(12) {
             0..5 => ("/ws".into(), false),
             5 => (format!("/ws/lobby?nick=n{number}"), false),
@@ -176,6 +183,25 @@ impl<'a> Play<'a> {
         let mut caller = Caller::new(peer, witness, is_plain, &path);
         caller.chop(&mut self.dice);
         self.callers.push(caller);
+    }
+
+    /// What is asked without a WebSocket, and how it may be answered.
+    fn request(&mut self) -> (String, &'static [(u16, &'static str)]) {
+        let room = ["lobby", "lobby", "den"][self.dice.below(3)];
+        let (query, seq) = (["last", "after"][self.dice.below(2)], self.dice.below(30));
+        if self.dice.below(3) == 0 {
+            let head = format!("GET /rooms/{room}?{query}={seq} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            return (head, &[(200, "read"), (504, "not read in time")]);
+        }
+        // Now and then the same is posted again; or something else with the same key.
+        let (key, text) = (self.dice.below(2), self.dice.below(2));
+        let text = format!("{key} {}", if text == 0 { "otherwise" } else { "as ever" });
+        let length = text.len();
+        let head = format!(
+            "POST /rooms/{room}?nick=poster HTTP/1.1\r\nHost: snug\r\nIdempotency-Key: k{key}\r\n\
+             Content-Length: {length}\r\n\r\n{text}"
+        );
+        (head, &[(200, "posted"), (409, "conflict"), (507, "full"), (504, "not posted in time")])
     }
 
     fn ask(&mut self) {

@@ -29,6 +29,8 @@ pub struct Witness {
     pub number: usize,
     /// It enters a room by its path, without asking.
     pub enters_by_path: bool,
+    /// It asks by one HTTP request, to which an answer is one of these; empty for who wants a WebSocket.
+    pub answers: &'static [(u16, &'static str)],
     /// Lines of the plain dialect, each of which may be ticked or refused.
     pub lines: usize,
     /// It says whatever comes to its mind, so it may be told things it did not mean to ask.
@@ -110,7 +112,18 @@ impl Witness {
             let what = match heard {
                 Heard::Answer(status) => {
                     self.has_ended = status != 101;
-                    if self.has_ended { "page" } else { "upgrade" }
+                    match self.answers.iter().find(|(known, _)| *known == status) {
+                        Some((_, what)) => what,
+                        // Or it was turned away at the door, or memory was short.
+                        None if self.answers.is_empty() || status == 503 => {
+                            if self.has_ended {
+                                "page"
+                            } else {
+                                "upgrade"
+                            }
+                        }
+                        None => panic!("it is answered with {status}"),
+                    }
                 }
                 Heard::Close(_) => {
                     self.has_ended = true;

@@ -107,7 +107,7 @@ impl Store {
             } else {
                 engine.work(Clock::wall(), letters, &mut answers);
             }
-            engine.complaints().iter().for_each(|complaint| log::error!("{complaint}"));
+            engine.complaints(Clock::wall()).iter().for_each(|complaint| log::error!("{complaint}"));
             Batch { answers, kept: engine.held() }
         })?;
         Ok(Self::at(Place::Thread(worker), epoch, kept))
@@ -147,7 +147,6 @@ impl Store {
                 // A batch may have no answers: the engine was idle.
                 Place::Thread(worker) => {
                     while self.answers.is_empty() {
-                        // What is taken from the worker is not there a second time.
                         let Some(batch) = worker.answer() else { break };
                         self.answers = batch.answers;
                         self.kept = batch.kept;

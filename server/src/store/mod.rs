@@ -83,8 +83,10 @@ pub trait Engine: std::fmt::Debug + Send {
     /// Nobody has asked for anything for a while: time to tidy up.
     fn idle(&mut self) {}
 
-    /// What whoever runs the server has to be told since the last call, in whole sentences.
-    fn complaints(&mut self) -> Vec<String> {
+    /// What whoever runs the server has to be told since the last call, in whole sentences. What concerns everybody is
+    /// said in the rooms too, as an entry of theirs. `wall` is as in [`Self::work`].
+    fn complaints(&mut self, wall: u64) -> Vec<String> {
+        let _ = wall;
         Vec::new()
     }
 }

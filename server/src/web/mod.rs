@@ -12,6 +12,8 @@ pub enum Route {
         /// `None` for `/ws`: join later.
         room: Option<String>,
     },
+    /// A room without a WebSocket; with its name from the path, as it was written. `GET` and `HEAD` read, `POST` posts.
+    Room(String),
     /// A page.
     Page(Page),
     /// The counters, which have to be asked for.
@@ -62,6 +64,10 @@ pub fn route(head: &Head<'_>) -> Route {
     match segments.as_slice() {
         ["ws"] => Route::Chat { room: None },
         ["ws", room] if !room.is_empty() => Route::Chat { room: Some((*room).to_owned()) },
+        ["rooms", room] if !room.is_empty() => match head.method() {
+            "GET" | "HEAD" | "POST" => Route::Room((*room).to_owned()),
+            _ => Route::Refused(Refusal::MethodNotAllowed("GET, HEAD, POST")),
+        },
         [""] => readable(head, page("text/html; charset=utf-8", include_bytes!("page/index.html"))),
         ["healthz"] => readable(head, page("text/plain; charset=utf-8", b"ok\n")),
         ["metrics"] => readable(head, Route::Metrics),
@@ -88,6 +94,7 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: board\r\n\r\n");
         match route(&Head::parse(request.as_bytes()).unwrap()) {
             Route::Chat { room } => format!("chat {}", room.unwrap_or_default()),
+            Route::Room(room) => format!("room {room}"),
             Route::Metrics => "metrics".to_owned(),
             Route::Page(page) => format!("{} {}", page.content_type, page.body.len()),
             Route::Refused(refusal) => refusal.status().to_string(),
@@ -99,6 +106,13 @@ mod tests {
         assert_eq!(at("GET /ws"), "chat ");
         assert_eq!(at("GET /ws/lobby?nick=bob"), "chat lobby");
         assert_eq!(at("GET /ws/k%C3%BCche"), "chat küche");
+        for method in ["GET", "HEAD", "POST"] {
+            assert_eq!(at(&format!("{method} /rooms/k%C3%BCche?nick=nas")), "room küche");
+        }
+        assert_eq!(
+            ["PUT", "DELETE", "OPTIONS"].map(|method| at(&format!("{method} /rooms/ops"))),
+            ["405"; 3]
+        );
         assert_eq!(at("GET /healthz"), "text/plain; charset=utf-8 3");
         assert!(at("GET /").starts_with("text/html"));
         assert!(at("HEAD /").starts_with("text/html"));
@@ -114,6 +128,9 @@ mod tests {
         for path in [
             "/ws/",
             "/ws/a/b",
+            "/rooms",
+            "/rooms/",
+            "/rooms/a/b",
             "/x",
             "//",
             "/../etc/passwd",

@@ -181,4 +181,10 @@ fn who_is_late() {
         peer.send(&frame(0x01, b"and then")).expect("it reads");
     };
     lateness(patience, begin, "unfinished-message");
+    let patience = Patience { message: little, ..here::patient() };
+    let post = |peer: &mut Peer| {
+        let head = "POST /rooms/ops HTTP/1.1\r\nHost: board\r\nContent-Length: 9\r\n\r\ndisk";
+        peer.send(head.as_bytes()).expect("it reads");
+    };
+    lateness(patience, post, "late-body");
 }

@@ -105,8 +105,12 @@ pub(crate) fn record(user: UserId, id: &str, at: &str, text: &str) -> Record {
 }
 
 pub(crate) fn work(store: &mut Sqlite, letters: impl IntoIterator<Item = Letter>) -> Vec<Answer> {
-    let mut answers = VecDeque::new();
-    store.work(NOON, &mut letters.into_iter().collect(), &mut answers);
+    let (mut letters, mut answers) = (letters.into_iter().collect::<VecDeque<_>>(), VecDeque::new());
+    while !letters.is_empty() {
+        let left = letters.len();
+        store.work(NOON, &mut letters, &mut answers);
+        assert!(letters.len() < left, "one at least is done");
+    }
     answers.into()
 }
 
@@ -216,17 +220,16 @@ impl People {
     pub(crate) fn speak(&mut self, store: &mut Sqlite) {
         let asked: Vec<_> = self.pending.iter().map(|(number, record)| (*number, record.clone())).collect();
         let answers = work(store, asked.iter().map(|(_, record)| Letter::Record(record.clone())));
-        assert!(answers.len() >= asked.len(), "{} answers to {} letters", answers.len(), asked.len());
-        let (late, answers) = answers.split_at(answers.len() - asked.len());
-        self.late += late.len();
-        for answer in late {
-            match answer {
-                Answer::Applied(applied) if applied.origin.is_none() && !applied.dup => self.hear(applied),
-                other => panic!("before the answers there can only be late entries, not {other:?}"),
+        let mut asked = asked.into_iter();
+        for answer in answers {
+            if let Answer::Late(applied) = &answer {
+                assert!(applied.origin.is_none() && !applied.dup);
+                self.late += 1;
+                self.hear(applied);
+                continue;
             }
-        }
-        for ((number, record), answer) in asked.into_iter().zip(answers) {
-            match answer {
+            let (number, record) = asked.next().expect("a letter has one answer");
+            match &answer {
                 Answer::Applied(applied) => {
                     assert_eq!(
                         (&applied.entry.text, &applied.room, applied.entry.user),
@@ -251,6 +254,7 @@ impl People {
                 other => panic!("{other:?} to {record:?}"),
             }
         }
+        assert!(asked.next().is_none(), "every letter is answered");
     }
 
     fn hear(&mut self, applied: &Applied) {

@@ -20,7 +20,15 @@ use server::worker::Bell;
 /// All deadlines are far away.
 pub(crate) fn patient() -> Patience {
     let long = Span::secs(3600);
-    Patience { handshake: long, idle: long, pong: long, close: long, message: long, progress: long }
+    Patience {
+        handshake: long,
+        idle: long,
+        pong: long,
+        close: long,
+        message: long,
+        progress: long,
+        answer: long,
+    }
 }
 
 /// A chat on a thread of this process; where it listens.

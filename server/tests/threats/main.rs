@@ -29,6 +29,7 @@ mod log_lines;
 mod origins;
 mod slowloris;
 mod smuggling;
+mod stalled_posts;
 mod stalled_readers;
 mod stalled_store;
 mod table;

@@ -23,6 +23,22 @@ fn corpus() -> Vec<(&'static str, String)> {
     add("400", with("Content-Length: 0\r\nContent-Length: 43") + inner);
     add("400", with("Content-Length: 43\r\nContent-Length: 43") + inner);
     add("405", post(&format!("Content-Length: {}\r\n", inner.len())) + inner);
+    let room = |lines: &str| {
+        format!("POST /rooms/lobby?nick=mallory HTTP/1.1\r\nHost: board\r\n{lines}\r\n") + inner
+    };
+    for length in ["-1", "+1", "0x1", "1, 1", "1 1", "1e1", "", "a", "\u{665}"] {
+        add("400", room(&format!("Content-Length: {length}\r\n")));
+    }
+    add("400", room("Content-Length: 1\r\nContent-Length: 43\r\n"));
+    add("400", room("Content-Length: 1\r\ncontent-length: 1\r\n"));
+    add("400", room("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"));
+    add("400", room("Transfer-Encoding: chunked\r\n"));
+    add("400", room("Content-Length : 1\r\n"));
+    add("400", room("Content-Length: 1\r\n 43\r\n"));
+    add("411", room(""));
+    add("411", room("Content-Length-: 1\r\n"));
+    add("413", room("Content-Length: 18446744073709551617\r\n"));
+    add("413", room("Content-Length: 9223372036854775808\r\n"));
     for coding in [
         "chunked",
         "identity",
@@ -108,7 +124,7 @@ fn whatever_can_be_understood_in_two_ways_is_refused() {
     }
     println!("{} requests that smuggle", corpus.len());
     assert!(corpus.len() >= 60);
-    // None of them became a person.
+    // None of them became a person, or said anything.
     witness.say("/who");
     let who = witness.line();
     assert!(who.contains("witness") && !who.contains("mallory"), "{who}");
@@ -119,16 +135,22 @@ fn a_second_request_is_never_answered() {
     let server = Server::start(&[]);
     let health = "GET /healthz HTTP/1.1\r\nHost: board\r\n\r\n";
     let refused = upgrade_request("/elsewhere");
+    let post = |lines: &str| format!("POST /rooms/lobby HTTP/1.1\r\nHost: board\r\n{lines}\r\n");
     for (first, second) in [
         (health.to_owned(), health.to_owned()),
         (refused.clone(), upgrade_request("/ws/lobby")),
         (upgrade_request("/ws").replace("Version: 13", "Version: 12"), upgrade_request("/ws/lobby")),
         (health.replace("Host", "Connection: keep-alive\r\nHost"), health.to_owned()),
+        (post("Content-Length: 4\r\n") + "tea?", post("Content-Length: 4\r\n") + "more"),
+        (post("Content-Length: 4\r\nConnection: keep-alive\r\n") + "tea?", health.to_owned()),
+        (post("Content-Length: 0\r\n"), post("Content-Length: 4\r\n") + "more"),
     ] {
         let answer = server.raw(format!("{first}{second}"));
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
         assert!(!answer.contains(" 101 "), "{answer}");
     }
+    let lobby = server.raw("GET /rooms/lobby HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(lobby.ends_with("\r\n\r\n<guest> tea?\n<guest> tea?\n"), "and no second text was said: {lobby}");
 }
 
 /// No file is behind a path, so nothing can be read by a path.

@@ -105,7 +105,7 @@ fn while_the_disk_stalls_everything_else_goes_on() {
 }
 
 /// A server whose disk stalls while the lock is held.
-fn board(stall: &Arc<Mutex<()>>) -> SocketAddr {
+pub(super) fn board(stall: &Arc<Mutex<()>>) -> SocketAddr {
     // It keeps all of it, for those who fall behind.
     let ring = Ring { entries: 2 * LINES, bytes: usize::MAX, total: usize::MAX };
     let disk = Disk { memory: Memory::new(EPOCH, ring), stall: Arc::clone(stall) };
@@ -123,7 +123,7 @@ fn stranger(board: SocketAddr, nick: &str) -> Peer {
     peer
 }
 
-fn guest(board: SocketAddr, nick: &str) -> Peer {
+pub(super) fn guest(board: SocketAddr, nick: &str) -> Peer {
     let mut peer = stranger(board, nick);
     say(&mut peer, r#"{"type":"join","room":"lab"}"#);
     assert!(text(&mut peer).contains(r#""type":"joined""#));
@@ -135,7 +135,7 @@ fn say(peer: &mut Peer, text: &str) {
 }
 
 /// The next text but presence, and the list of people that comes to whoever was behind.
-fn text(peer: &mut Peer) -> String {
+pub(super) fn text(peer: &mut Peer) -> String {
     loop {
         let text = peer.text().expect("it speaks");
         let is_unasked = text.contains(r#""type":"who""#) && !text.contains(r#""id":"#);
@@ -156,7 +156,7 @@ fn next(peer: &mut Peer, opcode: u8) -> Vec<u8> {
 }
 
 /// One of the server's counters. That it answers shows that its loop goes round.
-fn number(board: SocketAddr, name: &str) -> usize {
+pub(super) fn number(board: SocketAddr, name: &str) -> usize {
     let mut stream = TcpStream::connect(board).expect("it accepts");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: board\r\n\r\n").expect("it reads");

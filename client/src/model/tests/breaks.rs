@@ -15,14 +15,14 @@ fn the_server_dies_and_what_is_typed_meanwhile_arrives_once_each_in_order() {
         story.types(text);
     }
     story.so_far(&[
-        "* kept 3",
-        "* kept 4",
-        "* kept 5",
-        "* kept 6",
-        "* kept 7",
-        "* kept 8",
-        "* kept 9",
-        "* kept 10",
+        "* pending 3",
+        "* pending 4",
+        "* pending 5",
+        "* pending 6",
+        "* pending 7",
+        "* pending 8",
+        "* pending 9",
+        "* pending 10",
     ]);
     assert_eq!(story.model.unconfirmed(), 9);
 
@@ -136,7 +136,7 @@ fn a_room_that_one_leaves_while_there_is_no_connection() {
     story.so_far(&[
         "> say #1 lobby: sent",
         "* lost: it broke",
-        "* kept kept",
+        "* pending kept",
         "* unsure sent: you have left the room",
         "* unsaid kept: you have left the room",
         "* Left { room: RoomName(\"lobby\") }",

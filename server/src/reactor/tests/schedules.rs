@@ -26,7 +26,19 @@ fn nobody_gets_what_is_anothers() {
         tally.into_iter().for_each(|(what, count)| *met.entry(what).or_default() += count);
     }
     println!("{met:#?}");
-    let wanted = ["tick", "resent", "message", "pong", "history", "joined", "reset", "who, caught up"];
+    let wanted = [
+        "tick",
+        "resent",
+        "message",
+        "pong",
+        "history",
+        "joined",
+        "reset",
+        "who, caught up",
+        "posted",
+        "read",
+        "conflict",
+    ];
     let rare: BTreeMap<_, _> = wanted.into_iter().map(|what| (what, met.get(what))).collect();
     assert!(rare.values().all(|count| count.is_some_and(|count| *count >= 20)), "{rare:?}");
 }

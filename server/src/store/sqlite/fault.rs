@@ -98,6 +98,20 @@ pub struct Notice {
     pub whole: bool,
 }
 
+impl Notice {
+    /// For those in the rooms, to whom files mean nothing.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let lost = match (self.missing, self.whole) {
+            (0, true) => "nothing is known to be lost".to_owned(),
+            (0, false) => "some of what was said may be lost".to_owned(),
+            (1, _) => "at least one message is lost".to_owned(),
+            (missing, _) => format!("at least {missing} messages are lost, in all rooms together"),
+        };
+        format!("The server's database was damaged. What could be read is kept; {lost}.")
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { why, moved, kept, missing, whole } = self;

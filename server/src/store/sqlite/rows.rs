@@ -59,6 +59,17 @@ impl Room {
     }
 
     /// Makes a room whose first entry will have the number behind `floor`.
+    /// The names of all rooms.
+    pub(super) fn names(conn: &Connection) -> Result<Vec<RoomName<'static>>, Trouble> {
+        let mut rooms = conn.prepare("SELECT name FROM rooms ORDER BY room_id")?;
+        let names = rooms.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(names
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .filter_map(|name| RoomName::new(name).ok())
+            .collect())
+    }
+
     pub(super) fn make(conn: &Connection, name: &str, topic: &str, floor: u64) -> Result<Self, Trouble> {
         let key: i64 = conn
             .prepare_cached("SELECT coalesce(max(room_id), 0) + 1 FROM rooms")?

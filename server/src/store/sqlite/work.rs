@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use hub::effect::Record;
 use hub::input::{Applied, Recalled, Refusal, Stored};
 use protocol::chat::event::Kind;
-use protocol::chat::id::Epoch;
+use protocol::chat::id::{Epoch, UserId};
+use protocol::chat::name::RoomName;
 use rusqlite::Connection;
 
 use super::super::page::{cost, stamp};
@@ -43,6 +44,17 @@ struct Failure {
     doubt: Option<Vec<Outcome>>,
 }
 
+impl Outcome {
+    /// How many bytes of memory it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Again(entry) => cost(entry),
+            Self::Found(recalled) => recalled.entries.iter().map(cost).sum(),
+            Self::New { .. } | Self::Conflict | Self::Full | Self::Unknown => 0,
+        }
+    }
+}
+
 impl Engine for Sqlite {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
         let epoch = self.epoch;
@@ -76,17 +88,30 @@ impl Engine for Sqlite {
         Self::idle(self);
     }
 
-    fn complaints(&mut self) -> Vec<String> {
-        let (fault, notice) = (self.fault(), self.notice());
-        fault
-            .map(|fault| fault.to_string())
-            .into_iter()
-            .chain(notice.map(|notice| notice.to_string()))
-            .collect()
+    fn complaints(&mut self, wall: u64) -> Vec<String> {
+        let fault = self.fault().map(|fault| fault.to_string());
+        let notice = self.notice().map(|notice| {
+            self.announce(wall, notice.sentence());
+            notice.to_string()
+        });
+        fault.into_iter().chain(notice).collect()
     }
 }
 
 impl Sqlite {
+    /// Says something in every room. Its author is nobody: people's nicks begin with a letter.
+    fn announce(&mut self, wall: u64, text: String) {
+        let rooms = self.conn.as_ref().map_or(Ok(Vec::new()), Room::names);
+        // What cannot be told here stands in the log all the same.
+        let rooms = rooms.unwrap_or_default();
+        let mut letters: VecDeque<Letter> = rooms.into_iter().map(|room| announcement(room, &text)).collect();
+        let mut answers = VecDeque::new();
+        while !letters.is_empty() {
+            self.work(wall, &mut letters, &mut answers);
+        }
+    }
+
+    /// Does what letters ask, until the answers are many.
     fn attempt(&self, wall: u64, letters: &VecDeque<Letter>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
         let Some(conn) = &self.conn else {
             return Ok(letters.iter().map(|_| Outcome::Unknown).collect());
@@ -96,19 +121,18 @@ impl Sqlite {
         if writes {
             run(conn, "BEGIN IMMEDIATE").map_err(failed)?;
         }
+        let outcome = |letter: &Letter| match letter {
+            Letter::Record(record) => self.record(conn, wall, record, mode),
+            Letter::Recall(asked) => recall(conn, asked).map(Outcome::Found),
+        };
         let (mut outcomes, mut bytes) = (Vec::new(), 0);
         for letter in letters {
+            let outcome = outcome(letter).map_err(failed)?;
+            bytes += letter.bytes() + outcome.bytes();
+            outcomes.push(outcome);
             if bytes >= ANSWERS_AT_ONCE {
                 break;
             }
-            outcomes.push(match letter {
-                Letter::Record(record) => self.record(conn, wall, record, mode).map_err(failed)?,
-                Letter::Recall(asked) => {
-                    let found = recall(conn, asked).map_err(failed)?;
-                    bytes += found.entries.iter().map(cost).sum::<usize>();
-                    Outcome::Found(found)
-                }
-            });
         }
         match if writes { run(conn, "COMMIT") } else { Ok(()) } {
             Ok(()) => Ok(outcomes),
@@ -220,6 +244,18 @@ impl Sqlite {
         let Ok(Some(room)) = Room::find(conn, &applied.room) else { return false };
         matches!(Entry::find(conn, room.key, applied.entry.seq), Ok(Some(entry)) if entry.stored == applied.entry)
     }
+}
+
+fn announcement(room: RoomName<'static>, text: &str) -> Letter {
+    Letter::Record(Record {
+        room,
+        user: UserId([0; 10]),
+        nick: "*".into(),
+        kind: Kind::Talk,
+        text: text.into(),
+        id: None,
+        origin: None,
+    })
 }
 
 fn run(conn: &Connection, sql: &str) -> Result<(), Trouble> {
