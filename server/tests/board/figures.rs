@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -242,7 +243,7 @@ fn what_a_thousand_lines_write() {
 }
 
 /// Syncs, and bytes written, of files in this folder.
-fn written(trace: &std::path::Path, data: &str) -> (u64, u64) {
+fn written(trace: &Path, data: &str) -> (u64, u64) {
     let trace = fs::read_to_string(trace).expect("strace writes it");
     let calls = trace.lines().filter(|call| call.contains(data));
     calls.fold((0, 0), |(syncs, bytes), call| {
@@ -253,9 +254,9 @@ fn written(trace: &std::path::Path, data: &str) -> (u64, u64) {
     })
 }
 
-/// So many entries in the lobby, by ten people, in whole transactions and tidied up; then so many transactions of two
-/// entries, as a crash leaves them.
-fn fill(folder: &Folder, entries: usize, left: usize) {
+/// So many entries in the lobby, by ten people, in whole transactions and tidied up; then some more, one at a time, until
+/// the write-ahead log has so many KiB, as a crash leaves it.
+fn fill(folder: &Folder, entries: usize, log: u64) {
     let mut epoch = 0_u64;
     let epochs = move || {
         epoch += 1;
@@ -273,9 +274,17 @@ fn fill(folder: &Folder, entries: usize, left: usize) {
         say(&mut store, from, 1000);
     }
     store.idle();
-    for number in 0..left {
-        say(&mut store, entries + 2 * number, 2);
+    for number in entries.. {
+        if size(&folder.log()) >= log {
+            return;
+        }
+        say(&mut store, number, 1);
     }
+}
+
+/// In KiB.
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len()) / 1024
 }
 
 fn entry(number: usize) -> Record {
@@ -294,12 +303,10 @@ fn entry(number: usize) -> Record {
 #[ignore = "figures to look at"]
 fn a_million_entries() {
     let folder = Folder::new();
-    fill(&folder, 1_000_000, 300);
-    let log = folder.path().join("data/snug.db-wal");
-    let size = |path: &std::path::Path| fs::metadata(path).map_or(0, |file| file.len()) >> 10;
-    println!("{} KiB, and a log of {} KiB", size(&folder.database()), size(&log));
+    fill(&folder, 1_000_000, 4000);
+    println!("{} KiB, and a log of {} KiB", size(&folder.database()), size(&folder.log()));
     for how in ["cold", "warm", "warm"] {
-        for file in [folder.database(), log.clone()] {
+        for file in [folder.database(), folder.log()] {
             let file = File::open(file).expect("it is there");
             file.sync_all().expect("it works");
             if how == "cold" {
@@ -346,8 +353,11 @@ fn a_million_entries() {
                 });
             }
         }
+        let idle = server.share_of_memory();
+        drop(crowd);
+        let _talk = Talk::begin(server.address, 1000, Duration::ZERO);
         println!(
-            "1,000 idle connections: PSS {before} KiB before, {} KiB with them",
+            "PSS {before} KiB, with 1,000 idle connections {idle} KiB, with 1,000 people in 100 rooms instead {} KiB",
             server.share_of_memory()
         );
     }

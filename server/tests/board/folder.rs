@@ -69,6 +69,11 @@ impl Folder {
         self.path.join("data/snug.db")
     }
 
+    /// The write-ahead log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path.join("data/snug.db-wal")
+    }
+
     pub(crate) fn server(&self, flags: &[&str]) -> Server {
         Server::start(&[&["--data", &self.data()], flags].concat())
     }
