@@ -22,6 +22,7 @@ mod greet;
 mod read;
 #[cfg(any(test, feature = "scripted"))]
 mod scripted;
+mod stop;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -32,7 +33,6 @@ use log::{debug, info, trace};
 use mio::{Events, Poll};
 use protocol::http::Proxies;
 use protocol::time::{Millis, Span};
-use protocol::ws::Spread;
 use protocol::ws::encode::{self, Opcode};
 
 use crate::clock::Clock;
@@ -54,12 +54,6 @@ const SCRATCH: usize = 64 * 1024;
 
 /// How many events the kernel tells at once. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// From SIGTERM to the farewell, at most: so long a disk is waited for that has stalled.
-const SETTLE_WITHIN: Span = Span::secs(10);
-
-/// From the farewell to the end, at most.
-const STOP_WITHIN: Span = Span(1500);
 
 /// What the loop as a whole is held to.
 #[derive(Clone, Debug)]
@@ -356,44 +350,6 @@ impl<D: Desk> Reactor<D> {
         let waited = self.table.conn(slot).map(|(_, conn)| conn.waits());
         self.read(now, slot, false);
         self.table.conn(slot).map(|(_, conn)| conn.waits()) != waited
-    }
-
-    fn stop(&mut self, now: Millis) {
-        if self.stop_at.is_some() {
-            return;
-        }
-        info!("stopping");
-        self.listeners.close();
-        self.settling = true;
-        self.stop_at = Some(now.plus(SETTLE_WITHIN));
-    }
-
-    /// When all that was asked for is done and has been told, everybody is told to come back later.
-    fn take_leave(&mut self, now: Millis) {
-        let is_late = self.stop_at.is_some_and(|at| at <= now);
-        if !self.settling || !(is_late || self.desk.is_settled()) {
-            return;
-        }
-        self.settling = false;
-        let advice = Spread::over(self.table.len());
-        info!("{} connections are told to come back within {} s", self.table.len(), advice.span().0 / 1000);
-        self.stop_at = Some(now.plus(STOP_WITHIN));
-        for slot in self.table.slots() {
-            match self.table.conn(slot).map(|(_, conn)| conn.waits()) {
-                // Not a WebSocket yet: there is nobody to take leave of.
-                Some(Waits::ForHead | Waits::ForBody) => self.lost(now, slot),
-                // What the store still answers in time is passed on.
-                Some(Waits::ForAnswer) => {}
-                _ => self.outbox.hang_up(slot, Cause::Stopping(advice)),
-            }
-            if let Some((id, _)) = self.table.conn(slot) {
-                self.list(id);
-            }
-        }
-    }
-
-    fn has_stopped(&self) -> bool {
-        self.stop_at.is_some() && self.table.is_empty()
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! One input, full drain: after each call of the hub all its effects are carried out before the next.
 
+mod answers;
+
 use hub::effect::{Audience, Effect};
 use hub::input::{Applied, ConnId, Dialect, Greeting, Input};
 use hub::{Hub, RoomId};
@@ -19,9 +21,9 @@ use crate::conn::cause::Cause;
 use crate::conn::outbox::{LogId, Offset, Outbox};
 use crate::conn::{Desk, Message, Verdict};
 use crate::fan_out::FanOut;
-use crate::metrics::{Chat, Outcome, Stored};
+use crate::metrics::{Chat, Outcome};
 use crate::posts::{Post, Posts, Reading};
-use crate::store::{Answer, Letter, Store};
+use crate::store::{Letter, Store};
 use crate::telling::{frame, message, tick};
 use crate::web;
 
@@ -237,39 +239,6 @@ impl Server {
     #[cfg(any(test, feature = "scripted"))]
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
-    }
-
-    /// What the hub is told of an answer of the store; nothing, if it is for somebody without a WebSocket, or for nobody.
-    fn take_in(&mut self, answer: Answer, posted: u64, outbox: &mut Outbox) -> Option<Input<'static>> {
-        match answer {
-            Answer::Applied(mut applied) => {
-                let kind = applied.entry.kind;
-                let outcome = if applied.dup { Stored::Before } else { Stored::New(kind) };
-                outbox.metrics.stored(posted, outcome);
-                if self.posts.stored(&applied, outbox) {
-                    applied.origin = None;
-                }
-                Some(Input::Applied(applied))
-            }
-            Answer::Recalled(recalled) => {
-                let is_answered = self.posts.found(&recalled, outbox);
-                (!is_answered).then_some(Input::Recalled(recalled))
-            }
-            Answer::Refused { conn, id, reason } => {
-                outbox.metrics.stored(posted, Stored::Refused);
-                let conn = conn?;
-                let is_answered = self.posts.unstored(conn, reason, outbox);
-                (!is_answered).then_some(Input::Refused { conn, id, reason })
-            }
-            Answer::Unknown { conn } => {
-                outbox.metrics.stored(posted, Stored::Unknown);
-                let conn = conn?;
-                let is_answered = self.posts.unknown(conn, outbox);
-                (!is_answered).then_some(Input::Unknown { conn })
-            }
-            Answer::Late(applied) => Some(Input::Applied(applied)),
-            Answer::NewEpoch(epoch) => Some(Input::NewEpoch { epoch }),
-        }
     }
 
     /// How everything stands, for whoever asks for the counters.

@@ -15,6 +15,7 @@
 mod fault;
 mod folder;
 mod recall;
+mod recent;
 mod rows;
 mod salvage;
 mod schema;
@@ -34,6 +35,7 @@ use rusqlite::{Connection, OpenFlags};
 use self::fault::Trouble;
 pub use self::fault::{Fault, Notice};
 use self::folder::{Folder, beside};
+use self::recent::Recent;
 use super::page::believed;
 #[cfg(doc)]
 use super::{Answer, Engine};
@@ -73,6 +75,7 @@ pub struct Sqlite {
     told: Option<(i64, u64)>,
     notice: Option<Notice>,
     fault: Option<Fault>,
+    recent: Recent,
 }
 
 /// Where new epochs come from: random numbers, or none if the system has none.
@@ -93,7 +96,18 @@ impl Sqlite {
         let folder = Folder::open(folder)?;
         let epoch = Epoch([0; 8]);
         let (conn, doubt, told, notice, fault) = (None, Vec::new(), None, None, None);
-        let mut store = Self { folder, epochs, epoch, ordinal: 0, conn, doubt, told, notice, fault };
+        let mut store = Self {
+            folder,
+            epochs,
+            epoch,
+            ordinal: 0,
+            conn,
+            doubt,
+            told,
+            notice,
+            fault,
+            recent: Recent::default(),
+        };
         store.start(wall)?;
         Ok(store)
     }
@@ -221,6 +235,7 @@ impl Sqlite {
     /// The database is damaged: moves it aside, makes one of what can be read, and begins an epoch.
     fn replace(&mut self, why: String, wall: u64) -> Result<(), Fault> {
         self.conn = None;
+        self.recent.clear();
         (self.told, self.doubt) = (None, Vec::new());
         let fault = |error| Fault::io(self.folder.path(), &error);
         // The draft first: while it is there, the next start knows that this was not finished.

@@ -1,6 +1,7 @@
 //! What every engine has to do. The same stories run for each.
 
 mod mailbox;
+mod recent;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

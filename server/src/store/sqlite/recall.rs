@@ -10,12 +10,13 @@ use rusqlite::Connection;
 
 use super::super::page::Page;
 use super::fault::Trouble;
+use super::recent::Recent;
 use super::rows::{Entry, Room, entry, entry_key, ordinal_of};
 
 /// Answers a question. Reads only.
-pub(super) fn recall(conn: &Connection, recall: &Recall) -> Result<Recalled, Trouble> {
+pub(super) fn recall(conn: &Connection, recent: &Recent, recall: &Recall) -> Result<Recalled, Trouble> {
     let room = Room::find(conn, &recall.room)?;
-    let past = Past { conn, room: room.as_ref() };
+    let past = Past { conn, recent, room: room.as_ref() };
     let (first, last) = past.ends();
     let mut reset = None;
     let mut or_reset = |judged: Option<ResetReason>, good: (u64, u64), bad: (u64, u64)| {
@@ -57,6 +58,7 @@ pub(super) fn recall(conn: &Connection, recall: &Recall) -> Result<Recalled, Tro
 /// The log of a room, which may not be there yet.
 struct Past<'a> {
     conn: &'a Connection,
+    recent: &'a Recent,
     room: Option<&'a Room>,
 }
 
@@ -117,7 +119,10 @@ impl Past<'_> {
     fn forwards(&self, from: u64, to: u64) -> Result<Vec<Stored>, Trouble> {
         let Some(room) = self.room.filter(|_| from <= to) else { return Ok(Vec::new()) };
         let sql = entry!("WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?");
-        let (entries, full) = self.page(sql, [entry_key(room.key, from), entry_key(room.key, to), -1])?;
+        let (entries, full) = match self.recent.forwards(room.key, from, to) {
+            Some(recent) => recent,
+            None => self.page(sql, [entry_key(room.key, from), entry_key(room.key, to), -1])?,
+        };
         let end = if full { entries.last().map_or(0, |entry| entry.seq) } else { to };
         whole(room, entries, from.max(room.first), end)
     }
@@ -125,6 +130,9 @@ impl Past<'_> {
     /// The latest entries with numbers up to `to`, at most `limit`, as many as a page holds.
     fn backwards(&self, to: u64, limit: u32) -> Result<Vec<Stored>, Trouble> {
         let Some(room) = self.room.filter(|_| limit > 0) else { return Ok(Vec::new()) };
+        if let Some(recent) = self.recent.backwards(room.key, to, limit) {
+            return Ok(recent);
+        }
         let sql = entry!("WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?");
         let (mut entries, full) =
             self.page(sql, [entry_key(room.key, 0), entry_key(room.key, to), limit.into()])?;

@@ -73,7 +73,14 @@ impl Engine for Sqlite {
             answers.push_back(Answer::NewEpoch(self.epoch));
         }
         let done = letters.drain(..outcomes.len().min(letters.len()));
-        answers.extend(done.zip(outcomes).map(|(letter, outcome)| answer(letter, outcome)));
+        for (letter, outcome) in done.zip(outcomes) {
+            let room = key(&outcome).map(|(room, _)| room);
+            let answer = answer(letter, outcome);
+            if let (Some(room), Answer::Applied(applied)) = (room, &answer) {
+                self.recent.push(room, applied.entry.clone());
+            }
+            answers.push_back(answer);
+        }
     }
 
     fn epoch(&self) -> Epoch {
@@ -81,7 +88,7 @@ impl Engine for Sqlite {
     }
 
     fn held(&self) -> usize {
-        CACHE_KIB as usize * 1024 + OVERHEAD
+        CACHE_KIB as usize * 1024 + OVERHEAD + self.recent.held()
     }
 
     fn idle(&mut self) {
@@ -123,7 +130,7 @@ impl Sqlite {
         }
         let outcome = |letter: &Letter| match letter {
             Letter::Record(record) => self.record(conn, wall, record, mode),
-            Letter::Recall(asked) => recall(conn, asked).map(Outcome::Found),
+            Letter::Recall(asked) => recall(conn, &self.recent, asked).map(Outcome::Found),
         };
         let (mut outcomes, mut bytes) = (Vec::new(), 0);
         for letter in letters {
@@ -177,6 +184,7 @@ impl Sqlite {
             return self.attempt(wall, letters, Mode::LeaveUnknown).unwrap_or_else(|_| unknown());
         }
         self.conn = None;
+        self.recent.clear();
         let mode = match trouble {
             Trouble::Damaged(why) => {
                 self.fault = self.replace(why, wall).err();
