@@ -45,8 +45,10 @@ pub struct Config {
 pub enum Keep {
     /// In memory, until the server stops.
     Memory,
-    /// In this folder.
+    /// In this folder. What is above it has to be there: a mistyped path should not become a new home.
     Folder(PathBuf),
+    /// In the folder where people's data is usually kept. It may be the first of its kind.
+    Usual(PathBuf),
     /// Nothing was said about it, and nothing says where people's data is usually kept.
     Nowhere,
 }
@@ -206,7 +208,7 @@ pub fn parse(
         let folder = usual_folder(environment).ok_or_else(|| {
             hint("nothing says where your data is kept, so name a folder with --data, or keep none with --memory", program)
         })?;
-        config.keep = Keep::Folder(folder);
+        config.keep = Keep::Usual(folder);
     }
     Ok(Wish::Run(config))
 }

@@ -59,7 +59,7 @@ fn run(config: Config, program: &str) -> ExitCode {
     let settings = settings(&config);
     let places = config.listen.clone();
     let kept = match &config.keep {
-        Keep::Folder(folder) => folder.display().to_string(),
+        Keep::Folder(folder) | Keep::Usual(folder) => folder.display().to_string(),
         Keep::Memory | Keep::Nowhere => "memory until it stops".to_owned(),
     };
     let mut reactor = match Reactor::bind(&places, settings, |bell| desk(config, bell)) {
@@ -96,12 +96,12 @@ fn desk(config: Config, bell: Bell) -> Result<Server, String> {
 }
 
 fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
-    let Keep::Folder(folder) = &config.keep else {
+    let (Keep::Folder(folder) | Keep::Usual(folder)) = &config.keep else {
         let epoch = Epoch(random().ok_or(NO_RANDOM)?);
         return Ok((Store::new(Memory::new(epoch, Ring::default())), Durability::Memory));
     };
-    // The usual folder may be the first of its kind. If it cannot be made, to open it says why.
-    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+    if let (Keep::Usual(_), Some(above)) = (&config.keep, folder.parent()) {
+        // If it cannot be made, to open the folder says why.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(above);
     }
     let engine = Sqlite::open(folder, Clock::wall(), Box::new(|| random().map(Epoch)));

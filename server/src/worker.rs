@@ -248,7 +248,9 @@ mod tests {
         let (mut poll, bell) = bell();
         let (go, may_go) = channel();
         let mut worker = start(bell, move |waiting: &mut VecDeque<u32>| {
-            may_go.recv().expect("it may go on");
+            if !waiting.is_empty() {
+                may_go.recv().expect("it may go on");
+            }
             waiting.drain(..).collect::<Vec<u32>>()
         });
         worker.ask(1);

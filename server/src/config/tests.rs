@@ -19,7 +19,7 @@ fn config(line: &str, environment: &[(&str, &str)]) -> Config {
 
 #[test]
 fn without_flags_only_this_machine_can_reach_it() {
-    let keep = Keep::Folder("/home/anna/.local/share/snug".into());
+    let keep = Keep::Usual("/home/anna/.local/share/snug".into());
     assert_eq!(config("", &[]), Config { keep, ..Config::default() });
     assert!(
         Config::default().listen.iter().all(|place| matches!(place, Place::Tcp(at) if at.ip().is_loopback()))
@@ -30,19 +30,16 @@ fn without_flags_only_this_machine_can_reach_it() {
 fn where_messages_are_kept() {
     let kept = |line, environment: &[_]| config(line, environment).keep;
     let folder = |path: &str| Keep::Folder(path.into());
+    let usual = |path: &str| Keep::Usual(path.into());
     assert_eq!(kept("--data /srv/chat", &[("SNUG_DATA", "/other")]), folder("/srv/chat"));
     assert_eq!(kept("--data ./chat", &[]), folder("./chat"));
     assert_eq!(
         kept("", &[("SNUG_DATA", "/srv/chat"), ("STATE_DIRECTORY", "/var/lib/x")]),
         folder("/srv/chat")
     );
-    assert_eq!(kept("", &[("STATE_DIRECTORY", "/var/lib/snug:/var/lib/more")]), folder("/var/lib/snug"));
-    assert_eq!(kept("", &[("XDG_DATA_HOME", "/data")]), folder("/data/snug"));
-    assert_eq!(
-        kept("", &[("XDG_DATA_HOME", "data")]),
-        folder("/home/anna/.local/share/snug"),
-        "not absolute"
-    );
+    assert_eq!(kept("", &[("STATE_DIRECTORY", "/var/lib/snug:/var/lib/more")]), usual("/var/lib/snug"));
+    assert_eq!(kept("", &[("XDG_DATA_HOME", "/data")]), usual("/data/snug"));
+    assert_eq!(kept("", &[("XDG_DATA_HOME", "data")]), usual("/home/anna/.local/share/snug"), "not absolute");
     assert_eq!(kept("--memory", &[("SNUG_DATA", "/srv/chat")]), Keep::Memory, "the command line wins");
     assert_eq!(kept("", &[("SNUG_MEMORY", "1")]), Keep::Memory);
     let both = run("--memory --data /srv/chat", &[]).expect_err("it is one or the other");

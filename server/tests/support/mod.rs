@@ -62,6 +62,15 @@ impl Server {
         )
     }
 
+    /// By another program, which becomes it.
+    pub(crate) fn start_by(program: &mut Command, flags: &[&str]) -> Self {
+        Self::run(program.arg(env!("CARGO_BIN_EXE_server")).args(["--listen", "127.0.0.1:0"]).args(flags))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// With words of the test's own; in memory, unless they say where.
     pub(crate) fn run(command: &mut Command) -> Self {
         if !command.get_args().any(|argument| argument == "--data") {

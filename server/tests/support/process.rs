@@ -40,6 +40,32 @@ impl Server {
         super::until("files are closed", || self.files() <= at_most);
     }
 
+    /// How many bytes it has caused to be written to disks (proc(5), io), files in memory not counted.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id()))
+            .expect("one's own child may be asked");
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).expect("the field");
+        line.trim().parse().expect("a number")
+    }
+
+    /// How often its threads have waited for something and been woken up, all together.
+    pub(crate) fn wake_ups(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it lives");
+        let wake_ups = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            line.trim().parse::<u64>().ok()
+        };
+        tasks.flatten().filter_map(wake_ups).sum()
+    }
+
+    /// Its share of the memory in use, in KiB: what it shares with others is divided (proc(5), smaps_rollup).
+    pub(crate) fn share_of_memory(&self) -> u64 {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).expect("it lives");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("the field");
+        line.split_whitespace().next().expect("a number").parse().expect("a number")
+    }
+
     /// How many lines of its log have this in them.
     pub(crate) fn logged(&self, words: &str) -> usize {
         self.log().lines().filter(|line| line.contains(words)).count()

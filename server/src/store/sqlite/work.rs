@@ -1,6 +1,9 @@
 //! Works through letters in one transaction, and comes out of what fails on the way. Must not know how the database is
 //! opened or made.
 
+#[cfg(feature = "faults")]
+mod seeded;
+
 use std::collections::VecDeque;
 
 use hub::effect::Record;
@@ -65,6 +68,7 @@ impl Engine for Sqlite {
             answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Late));
         }
         let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
+        #[cfg(feature = "faults")]
         let Some(mode) = self.tell_early(wall, letters, mode, answers) else { return };
         let outcomes = match self.attempt(wall, letters, mode) {
             Ok(outcomes) => outcomes,
@@ -250,28 +254,6 @@ impl Sqlite {
             return Err(Trouble::Busy);
         }
         Ok(wal::mend(&beside(&self.folder.database(), "-wal"), certain)?)
-    }
-
-    /// Does nothing but with [`Seeded::ToldEarly`]. Then all but the authors are told in a first call (`None`), and the
-    /// transaction is committed in a second, in which all entries are found to be there.
-    fn tell_early(
-        &self,
-        wall: u64,
-        letters: &VecDeque<Letter>,
-        mode: Mode,
-        answers: &mut VecDeque<Answer>,
-    ) -> Option<Mode> {
-        let Some(conn) = self.conn.as_ref().filter(|_| faults::has(Seeded::ToldEarly)) else {
-            return Some(mode);
-        };
-        if conn.is_autocommit() {
-            let outcomes = self.attempt(wall, letters, mode).unwrap_or_default();
-            answers.extend(outcomes.iter().zip(letters).filter_map(applied).map(Answer::Late));
-            return Some(mode).filter(|_| conn.is_autocommit());
-        }
-        // The disk is slow, or nobody would ever see it.
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        run(conn, "COMMIT").ok().map(|()| Mode::LeaveUnknown)
     }
 
     fn is_stored(&self, applied: &Applied) -> bool {
