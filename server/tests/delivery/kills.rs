@@ -1,4 +1,4 @@
-//! The server is killed, again and again, while people talk.
+//! The server is killed, again and again, while people talk; or it lives, and only their links break.
 
 use std::time::Instant;
 
@@ -39,6 +39,14 @@ fn is_sound(run: &Run) {
 fn whatever_is_killed_nothing_is_lost_doubled_or_out_of_order() {
     let (kills, seed) = (number("SNUG_KILLS", 50), number("SNUG_SEED", 1) as u64);
     is_sound(&Run { kills, seed, ..Run::default() });
+}
+
+/// A server that lives long on a quick disk: answers come in many small batches, some while others are told.
+#[test]
+fn where_only_links_break_nothing_is_lost_either() {
+    for seed in 1..=2 {
+        is_sound(&Run { kills: 0, ticks: 2000, seed, ..Run::default() });
+    }
 }
 
 /// Ticks and fan-out wait for the window's commit (`--sync`), and more is under way at each moment.
