@@ -12,7 +12,7 @@ use support::running::Running;
 use support::server::{Directory, Server};
 use support::wait_until;
 
-const KILLS: usize = 6;
+const KILLS: usize = 4;
 
 /// Lines between two kills.
 const LINES: usize = 40;
@@ -27,7 +27,7 @@ fn each_line_is_there_once_and_is_heard_once() {
     log.0.stdin.take().expect("a pipe").write_all(b"I am here\n").expect("a reader");
     wait_until("it is said", || server.said("ops") == ["log: I am here"]);
 
-    // It is patient: what a busy machine needs for six starts is not what is asked here.
+    // It is patient: what a busy machine needs for so many starts is not what is asked here.
     let mut cron = Running::start(&["ops", "--server", &place, "--nick", "cron", "--timeout", "300"]);
     let mut says = cron.0.stdin.take().expect("a pipe");
     for round in 0..=KILLS {
