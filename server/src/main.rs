@@ -15,7 +15,7 @@ use protocol::upgrade::Origins;
 use protocol::ws::{Role, Rules};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::clock::Clock;
-use server::config::{self, Config, Keep, Limits, PORT, Wish};
+use server::config::{self, Config, Keep, PORT, Wish};
 use server::conn::deadlines::Patience;
 use server::conn::{Manners, Pace};
 use server::listeners::Place;
@@ -92,7 +92,12 @@ fn desk(config: Config, bell: Bell) -> Result<Server, String> {
     hub.message = unlimited(config.limits.message);
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let origins = Origins { allowed: config.allow_origin, names: vec![name] };
-    Ok(Server::new(Hub::new(hub), store.with_depth(depth(&config.limits)), secret, origins))
+    Ok(Server::new(
+        Hub::new(hub),
+        store.with_depth(bound(config.limits.mail).map(|letters| letters as usize)),
+        secret,
+        origins,
+    ))
 }
 
 fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
@@ -110,10 +115,6 @@ fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
     let window = Duration::from_millis(config.sync.0);
     let store = Store::on_a_thread(engine, Rhythm { window, rest: Some(REST) }, bell);
     Ok((store.map_err(|error| format!("cannot start a thread for the disk: {error}"))?, Durability::Disk))
-}
-
-fn depth(limits: &Limits) -> Option<usize> {
-    Some(limits.mail as usize).filter(|limit| *limit > 0)
 }
 
 fn settings(config: &Config) -> Settings {
@@ -134,11 +135,16 @@ fn settings(config: &Config) -> Settings {
             message: seconds(limits.message_time),
             ..Patience::default()
         },
-        connections: Some(limits.connections).filter(|limit| *limit > 0),
-        per_address: Some(limits.connections_per_address).filter(|limit| *limit > 0),
+        connections: bound(limits.connections),
+        per_address: bound(limits.connections_per_address),
         proxies: config.proxies.clone(),
-        memory: Some(limits.memory as usize * 1024 * 1024).filter(|limit| *limit > 0),
+        memory: bound(limits.memory).map(|mebibytes| mebibytes as usize * 1024 * 1024),
     }
+}
+
+/// A limit that 0 lifts.
+fn bound(limit: u32) -> Option<u32> {
+    Some(limit).filter(|limit| *limit > 0)
 }
 
 /// A limit that 0 lifts: there is always one, but nobody meets the largest number.

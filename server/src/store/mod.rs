@@ -125,7 +125,7 @@ impl Answer {
     fn bytes(&self) -> usize {
         let text = match self {
             Self::Applied(applied) => applied.entry.text.len(),
-            Self::Recalled(recalled) => recalled.entries.iter().map(|entry| entry.text.len() + 128).sum(),
+            Self::Recalled(recalled) => recalled.entries.iter().map(page::cost).sum(),
             Self::Refused { .. } | Self::Unknown { .. } | Self::Late(_) | Self::NewEpoch(_) => 0,
         };
         size_of::<Self>() + text
