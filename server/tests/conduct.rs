@@ -7,6 +7,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use protocol::time::Span;
+use protocol::ws::{Role, Rules};
+use server::conn::deadlines::Patience;
+use support::here::{self, patient};
 use support::{PATIENCE, Server, upgrade_request};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
@@ -190,55 +193,8 @@ fn what_prevents_a_start_is_said() {
 }
 
 /// The loop in this process, with little patience, so that nobody has to wait for a minute.
-fn impatient(patience: server::conn::deadlines::Patience) -> std::net::SocketAddr {
-    use protocol::chat::event::Durability;
-    use protocol::chat::id::Epoch;
-    use protocol::upgrade::Origins;
-    use protocol::ws::{Role, Rules};
-    use server::conn::{MAX_UNSENT, Manners};
-    use server::listeners::Place;
-    use server::store::{Memory, Ring, Store};
-
-    let epoch = Epoch([0; 8]);
-    let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let desk = server::server::Server::new(
-        hub,
-        Store::new(Memory::new(epoch, Ring::default())),
-        || [7; 16],
-        Origins::default(),
-    );
-    let settings = server::reactor::Settings {
-        manners: Manners {
-            head: protocol::limits::MAX_HEAD,
-            rules: Rules { role: Role::Server, message: 1024, fragments: 8 },
-            pace: None,
-            max_unsent: MAX_UNSENT,
-        },
-        patience,
-        connections: None,
-        per_address: None,
-        proxies: protocol::http::Proxies::default(),
-        memory: None,
-    };
-    let loopback = "127.0.0.1:0".parse().expect("an address");
-    let mut reactor =
-        server::reactor::Reactor::bind(&[Place::Tcp(loopback)], settings, |_| Ok(desk)).expect("a port");
-    let Some(Place::Tcp(address)) = reactor.places().next() else { panic!("it does not listen") };
-    std::thread::spawn(move || reactor.run());
-    address
-}
-
-fn patient() -> server::conn::deadlines::Patience {
-    let long = Span::secs(3600);
-    server::conn::deadlines::Patience {
-        handshake: long,
-        idle: long,
-        pong: long,
-        close: long,
-        message: long,
-        progress: long,
-        answer: long,
-    }
+fn impatient(patience: Patience) -> std::net::SocketAddr {
+    here::run(patience, Rules { role: Role::Server, message: 1024, fragments: 8 })
 }
 
 fn connect(address: std::net::SocketAddr) -> tungstenite::WebSocket<TcpStream> {
@@ -252,7 +208,7 @@ fn connect(address: std::net::SocketAddr) -> tungstenite::WebSocket<TcpStream> {
 
 #[test]
 fn a_head_that_does_not_come_is_not_waited_for() {
-    let address = impatient(server::conn::deadlines::Patience { handshake: Span(50), ..patient() });
+    let address = impatient(Patience { handshake: Span(50), ..patient() });
     let mut stream = TcpStream::connect(address).expect("it accepts");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     // A byte now and then does not help: the deadline counts from accept.
@@ -266,7 +222,7 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 
 #[test]
 fn an_idle_peer_is_pinged_and_stays_if_it_answers() {
-    let address = impatient(server::conn::deadlines::Patience { idle: Span(20), ..patient() });
+    let address = impatient(Patience { idle: Span(20), ..patient() });
     let mut awake = connect(address);
     for _ in 0..5 {
         // Reading answers the ping, which begins the next idle time.
@@ -277,8 +233,7 @@ fn an_idle_peer_is_pinged_and_stays_if_it_answers() {
 
 #[test]
 fn a_peer_that_does_not_answer_its_ping_is_gone() {
-    let address =
-        impatient(server::conn::deadlines::Patience { idle: Span(20), pong: Span(20), ..patient() });
+    let address = impatient(Patience { idle: Span(20), pong: Span(20), ..patient() });
     let asleep = connect(address);
     let mut stream = asleep.get_ref();
     let mut bytes = Vec::new();
@@ -289,7 +244,7 @@ fn a_peer_that_does_not_answer_its_ping_is_gone() {
 
 #[test]
 fn a_close_that_is_not_answered_is_not_waited_for() {
-    let address = impatient(server::conn::deadlines::Patience { close: Span(20), ..patient() });
+    let address = impatient(Patience { close: Span(20), ..patient() });
     let rude = connect(address);
     let mut stream = rude.get_ref();
     // 82 80: binary, which ends in a close frame with 1003 that the peer never answers.

@@ -3,59 +3,30 @@
 //!
 //! The server is in this process, and gets this process's signal; so no other test here may have one of its own.
 
-use std::collections::VecDeque;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use protocol::chat::id::Epoch;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
-use server::store::{Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
+use server::store::{Rhythm, Ring, Store};
 
+use crate::support::disk::{Disk, Hand};
 use crate::support::here::{RULES, patient, run_with};
 use crate::support::{Client, until};
 
 const EPOCH: Epoch = Epoch([7; 8]);
 
-#[derive(Debug)]
-struct Disk {
-    memory: Memory,
-    stall: Arc<Mutex<()>>,
-    is_at_work: Arc<AtomicBool>,
-}
-
-impl Engine for Disk {
-    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        self.is_at_work.store(true, Ordering::Relaxed);
-        let _goes_on = self.stall.lock().unwrap();
-        self.memory.work(wall, letters, answers);
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.memory.epoch()
-    }
-
-    fn held(&self) -> usize {
-        self.memory.held()
-    }
-}
-
 #[test]
 fn what_waits_for_the_disk_is_stored_and_ticked_before_the_farewell() {
-    let (stall, is_at_work) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
-    let disk = Disk {
-        memory: Memory::new(EPOCH, Ring::default()),
-        stall: Arc::clone(&stall),
-        is_at_work: Arc::clone(&is_at_work),
-    };
+    let hand = Arc::new(Hand::default());
+    let disk = Disk::new(EPOCH, Ring::default(), &hand);
     let board = run_with(patient(), RULES, EPOCH, |bell| {
         Store::on_a_thread(disk, Rhythm::default(), bell).expect("a thread")
     });
     let (mut ann, mut ben) = (Client::v1_in(board, "ann", "lab"), Client::v1_in(board, "ben", "lab"));
 
-    let stalled = stall.lock().unwrap();
-    is_at_work.store(false, Ordering::Relaxed);
+    let stalled = hand.stall();
     let say = |ann: &mut Client, seq| {
         ann.say(&format!(r#"{{"type":"say","room":"lab","id":"{seq}","text":"line {seq}"}}"#));
     };
@@ -65,7 +36,7 @@ fn what_waits_for_the_disk_is_stored_and_ticked_before_the_farewell() {
     // The answer shows that all ten were read; the store's own, that it has begun with them.
     ann.say(r#"{"type":"who","id":"w","room":"lab"}"#);
     assert_eq!(ann.event("who")["id"], "w");
-    until("the disk is at work", || is_at_work.load(Ordering::Relaxed));
+    until("the disk is at work", || hand.is_at_work());
 
     kill_process(getpid(), Signal::TERM).unwrap();
     until("nobody is let in any more", || TcpStream::connect(board).is_err());

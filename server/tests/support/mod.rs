@@ -8,6 +8,7 @@
 pub(crate) mod chance;
 pub(crate) mod chaos;
 pub(crate) mod crowd;
+pub(crate) mod disk;
 pub(crate) mod here;
 pub(crate) mod honest;
 pub(crate) mod peer;

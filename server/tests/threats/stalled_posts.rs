@@ -3,10 +3,11 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::stalled_store::{board, guest, number, text};
+use crate::support::disk::Hand;
 use crate::support::peer::Peer;
 use crate::support::{PATIENCE, until};
 
@@ -16,10 +17,10 @@ const GONE: usize = 10;
 
 #[test]
 fn a_post_is_answered_when_it_is_stored() {
-    let stall = Arc::new(Mutex::new(()));
-    let board = board(&stall);
+    let hand = Arc::new(Hand::default());
+    let board = board(&hand);
     let mut ann = guest(board, "ann");
-    let stalled = stall.lock().expect("it is free");
+    let stalled = hand.stall();
     let mut posts: Vec<Peer> = (0..POSTS).map(|post| dial(board, post)).collect();
     until("all posts are on the way to the disk", || number(board, "snug_store_mail") == POSTS);
     // Ann, herself, and the one that asks for the counters.

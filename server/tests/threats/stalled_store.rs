@@ -1,16 +1,14 @@
 //! A disk that stalls for as long as it likes, as memory cards do (threat 37). Ticks wait for it, and those who send
 //! without end are left unread; everything else goes on, and in the end nothing is lost or out of order.
-//!
-//! The stalling disk is the memory store on a thread, behind a lock that the test holds.
 
-use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use protocol::chat::id::Epoch;
-use server::store::{Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
+use server::store::{Rhythm, Ring, Store};
 
+use crate::support::disk::{Disk, Hand};
 use crate::support::here::{RULES, patient, run_with};
 use crate::support::peer::{PING, PONG, Peer, TEXT, frame, upgrade};
 use crate::support::{PATIENCE, until};
@@ -23,35 +21,14 @@ const DEPTH: usize = 64;
 /// What the flood has to say.
 const LINES: usize = 20_000;
 
-#[derive(Debug)]
-struct Disk {
-    memory: Memory,
-    stall: Arc<Mutex<()>>,
-}
-
-impl Engine for Disk {
-    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        let _goes_on = self.stall.lock().expect("the test lives");
-        self.memory.work(wall, letters, answers);
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.memory.epoch()
-    }
-
-    fn held(&self) -> usize {
-        self.memory.held()
-    }
-}
-
 #[test]
 fn while_the_disk_stalls_everything_else_goes_on() {
-    let stall = Arc::new(Mutex::new(()));
-    let board = board(&stall);
+    let hand = Arc::new(Hand::default());
+    let board = board(&hand);
     let [mut ann, mut ben, mut flood] = ["ann", "ben", "flood"].map(|nick| guest(board, nick));
     let mut ticks = Peer::over(flood.stream.try_clone().expect("a second hand on it"));
 
-    let stalled = stall.lock().expect("it is free");
+    let stalled = hand.stall();
     say(&mut ann, r#"{"type":"say","room":"lab","id":"1","text":"is it stored?"}"#);
     let sender = std::thread::spawn(move || {
         for number in 0..LINES {
@@ -105,10 +82,10 @@ fn while_the_disk_stalls_everything_else_goes_on() {
 }
 
 /// A server whose disk stalls while the lock is held.
-pub(super) fn board(stall: &Arc<Mutex<()>>) -> SocketAddr {
+pub(super) fn board(hand: &Arc<Hand>) -> SocketAddr {
     // It keeps all of it, for those who fall behind.
     let ring = Ring { entries: 2 * LINES, bytes: usize::MAX, total: usize::MAX };
-    let disk = Disk { memory: Memory::new(EPOCH, ring), stall: Arc::clone(stall) };
+    let disk = Disk::new(EPOCH, ring, hand);
     run_with(patient(), RULES, EPOCH, |bell| {
         Store::on_a_thread(disk, Rhythm::default(), bell).expect("a thread").with_depth(Some(DEPTH))
     })
