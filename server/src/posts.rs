@@ -11,7 +11,7 @@ use std::fmt;
 
 use hub::Hub;
 use hub::effect::{Purpose, Range, Recall, Record};
-use hub::input::{Applied, ConnId, Recalled, Refusal};
+use hub::input::{Applied, ConnId, Dialect, Recalled, Refusal};
 use protocol::chat::event::{ErrorCode, Event, Failure, Kind, Reset};
 use protocol::chat::id::{self, Epoch, RequestId, UserId};
 use protocol::chat::name::{NameFault, Nick, RoomName, TextFault};
@@ -23,7 +23,7 @@ use protocol::limits::{DEFAULT_LAST, MAX_REQUEST_ID};
 use crate::conn::Verdict;
 use crate::conn::outbox::Outbox;
 use crate::metrics::Outcome;
-use crate::telling::{message, tick};
+use crate::telling::{message, tick, words};
 
 /// Who posts and does not say as whom. No guest is called so: those have a number.
 const NAMELESS: &str = "guest";
@@ -235,14 +235,11 @@ impl Form {
 
     /// Appends an event and ends the line; nothing, if there are no words for it.
     fn line(self, event: &Event<'_>, out: &mut String) {
-        let says = match self {
-            Self::Text => plain::write(event, out),
-            Self::Json => {
-                wire::write_event(event, out);
-                true
-            }
+        let dialect = match self {
+            Self::Text => Dialect::Plain,
+            Self::Json => Dialect::V1,
         };
-        if says {
+        if words(dialect, event, out) {
             out.push('\n');
         }
     }

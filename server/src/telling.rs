@@ -39,17 +39,21 @@ pub(crate) fn tick(applied: &Applied) -> Event<'_> {
     })
 }
 
+/// Appends an event as a dialect writes it. False, and nothing, if the dialect has no words for it.
+pub(crate) fn words(dialect: Dialect, event: &Event<'_>, out: &mut String) -> bool {
+    match dialect {
+        Dialect::Plain => plain::write(event, out),
+        Dialect::V1 => {
+            wire::write_event(event, out);
+            true
+        }
+    }
+}
+
 /// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.
 pub(crate) fn frame(dialect: Dialect, event: &Event<'_>, scratch: &mut String, log: &mut Vec<u8>) {
     scratch.clear();
-    let said = match dialect {
-        Dialect::Plain => plain::write(event, scratch),
-        Dialect::V1 => {
-            wire::write_event(event, scratch);
-            true
-        }
-    };
-    if said {
+    if words(dialect, event, scratch) {
         encode::frame(Opcode::Text, scratch.as_bytes(), log);
     }
 }
