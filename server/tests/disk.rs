@@ -3,33 +3,14 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use rustix::process::Signal;
 use serde_json::Value;
 
+use support::folder::Folder;
 use support::{Client, Server};
 
-/// A data folder of the test's own. It is not there yet.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("disk-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn server(&self) -> Server {
-        Server::start(&["--data", self.0.to_str().expect("UTF-8")])
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn start(folder: &Folder) -> Server {
+    Server::start(&["--data", folder.0.to_str().expect("UTF-8")])
 }
 
 /// Says hello with a key, so that it is the same person after a restart. The epoch.
@@ -61,7 +42,7 @@ const BEN: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
 #[test]
 fn what_was_ticked_is_there_after_a_kill() {
     let folder = Folder::new();
-    let server = folder.server();
+    let server = start(&folder);
     assert!(server.greeting.contains(folder.0.to_str().expect("UTF-8")), "{}", server.greeting);
     let mut anna = server.connect("/ws", Some("snug.v1"));
     let epoch = hello(&mut anna, ANNA, "anna");
@@ -77,7 +58,7 @@ fn what_was_ticked_is_there_after_a_kill() {
     server.signal(Signal::KILL);
     drop(server);
 
-    let server = folder.server();
+    let server = start(&folder);
     let mut anna = server.connect("/ws", Some("snug.v1"));
     assert_ne!(hello(&mut anna, ANNA, "anna"), epoch, "a start is a new epoch");
     anna.say(r#"{"type":"join","room":"lobby","last":50}"#);
@@ -106,12 +87,12 @@ fn what_was_ticked_is_there_after_a_kill() {
 #[test]
 fn a_position_ahead_of_the_log_is_a_reset() {
     let folder = Folder::new();
-    let server = folder.server();
+    let server = start(&folder);
     let mut anna = server.connect("/ws", Some("snug.v1"));
     let epoch = hello(&mut anna, ANNA, "anna");
     server.signal(Signal::KILL);
     drop(server);
-    let server = folder.server();
+    let server = start(&folder);
     for (seq, epoch) in [(1, epoch.as_str()), (0, "0123456789abcdef")] {
         let mut ben = server.connect("/ws", Some("snug.v1"));
         hello(&mut ben, BEN, "ben");
@@ -126,7 +107,7 @@ fn a_position_ahead_of_the_log_is_a_reset() {
 #[test]
 fn a_stop_leaves_nothing_beside_the_database() {
     let folder = Folder::new();
-    let server = folder.server();
+    let server = start(&folder);
     let mut anna = server.plain("anna", "lobby");
     anna.say("hello");
     anna.expect("+ 1");
@@ -140,7 +121,7 @@ fn a_stop_leaves_nothing_beside_the_database() {
     let copy = Folder::new();
     std::fs::create_dir(&copy.0).expect("a folder");
     std::fs::copy(folder.0.join("snug.db"), copy.0.join("snug.db")).expect("a copy");
-    let server = copy.server();
+    let server = start(&copy);
     let mut anna = server.connect("/ws/lobby?nick=anna&last=5", None);
     anna.expect("* you are in lobby");
     anna.expect("<anna> hello");
@@ -149,7 +130,7 @@ fn a_stop_leaves_nothing_beside_the_database() {
 #[test]
 fn two_servers_do_not_share_a_folder() {
     let folder = Folder::new();
-    let _first = folder.server();
+    let _first = start(&folder);
     let place = ["--listen", "127.0.0.1:0", "--data"];
     let second = std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(place).arg(&folder.0).output();
     let second = second.expect("it runs");
@@ -166,7 +147,7 @@ fn two_servers_do_not_share_a_folder() {
 #[test]
 fn damage_is_told_in_the_log_and_in_the_rooms() {
     let folder = Folder::new();
-    let server = folder.server();
+    let server = start(&folder);
     let mut anna = server.plain("anna", "lobby");
     for (text, tick) in [("one", "+ 1"), ("two", "+ 2"), ("three", "+ 3")] {
         anna.say(text);
@@ -180,7 +161,7 @@ fn damage_is_told_in_the_log_and_in_the_rooms() {
     bytes[at] = b'T';
     std::fs::write(&path, &bytes).expect("it is ours");
 
-    let server = folder.server();
+    let server = start(&folder);
     // It is found when it is read, so whoever is there has to come back.
     let mut ben = server.connect("/ws/lobby?nick=ben&last=9", None);
     assert_eq!(ben.closed_with(), 1012);

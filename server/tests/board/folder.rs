@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::statvfs;
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 use crate::support::Server;
+use crate::support::mount::Mount;
 
 /// A folder, in which the data folder is still to be made.
 pub(crate) struct Folder {
     path: PathBuf,
-    is_mounted: bool,
+    mount: Option<Mount>,
 }
 
 impl Folder {
@@ -25,35 +25,20 @@ impl Folder {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("snug-board-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a folder");
-        Self { path, is_mounted: false }
+        Self { path, mount: None }
     }
 
     /// A disk of so many MiB, in memory. `None`, with a word about it, where that is not allowed.
     pub(crate) fn small_disk(mebibytes: u32) -> Option<Self> {
-        let folder = Self::new();
-        let size = std::ffi::CString::new(format!("size={mebibytes}m")).expect("no NUL");
-        folder.mounted(|path| mount("tmpfs", path, "tmpfs", MountFlags::empty(), size.as_c_str()))
+        let mut folder = Self::new();
+        folder.mount = Some(Mount::small_disk(&folder.path, &format!("size={mebibytes}m"))?);
+        Some(folder)
     }
 
     /// From now on nothing can be written here. `None` as above.
-    pub(crate) fn read_only(self) -> Option<Self> {
-        self.mounted(|path| {
-            mount_bind(path, path)?;
-            mount_remount(path, MountFlags::RDONLY | MountFlags::BIND, c"")
-        })
-    }
-
-    fn mounted(mut self, mount: impl FnOnce(&Path) -> rustix::io::Result<()>) -> Option<Self> {
-        match mount(&self.path) {
-            Ok(()) => {
-                self.is_mounted = true;
-                Some(self)
-            }
-            Err(error) => {
-                println!("SKIPPED: cannot mount here: {error}");
-                None
-            }
-        }
+    pub(crate) fn read_only(mut self) -> Option<Self> {
+        self.mount = Some(Mount::read_only(&self.path)?);
+        Some(self)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -87,10 +72,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.is_mounted {
-            // Detached: a server may still run in it, if a test has failed.
-            let _ = unmount(&self.path, UnmountFlags::DETACH);
-        }
+        // What lies below it is what is removed.
+        self.mount = None;
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }

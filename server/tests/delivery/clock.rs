@@ -10,7 +10,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::run::Folder;
+use crate::support::folder::Folder;
 use crate::support::{Client, Server};
 
 /// What is said between two jumps.

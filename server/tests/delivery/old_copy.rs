@@ -7,7 +7,7 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::run::Folder;
+use crate::support::folder::Folder;
 use crate::support::{Client, Server};
 
 /// A client by PROTOCOL.md, section 5.

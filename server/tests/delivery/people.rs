@@ -13,17 +13,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::history::{Event, Person};
+use crate::support::attention::{Attention, Came, SILENCE};
 use crate::support::chance::Chance;
-use crate::support::peer::{CLOSE, PING, PONG, Peer, TEXT, frame, upgrade};
+use crate::support::peer::{Peer, TEXT, frame, upgrade};
 
 pub(crate) const ROOM: &str = "harbour";
 
 /// How many lines may be said before the first of them is ticked.
 const WINDOW: usize = 5;
-
-/// So long nothing may come before we ask whether anybody is there, and so many times that before we give up.
-const SILENCE: Duration = Duration::from_millis(60);
-const SILENCES: u32 = 5;
 
 /// What all of them write into, and read what they shall do.
 #[derive(Default)]
@@ -124,34 +121,16 @@ impl Somebody {
         peer.send(&all)?;
         self.said = 0;
         let mut life = self.chance.between(1, self.lifetime);
-        let (mut epoch, mut is_upgraded, mut silences) = (None, false, 0);
+        let (mut epoch, mut attention) = (None, Attention::default());
         while !self.is_done(book) {
-            let came = match is_upgraded {
-                false => peer.head().map(|_| None),
-                true => peer.frame().map(Some),
-            };
-            match came {
-                Ok(None) => is_upgraded = true,
-                Ok(Some(got)) if got.opcode == TEXT => {
-                    let event: Value = serde_json::from_slice(&got.payload)?;
+            match attention.listen(&mut peer)? {
+                Came::Text(text) => {
+                    let event: Value = serde_json::from_slice(&text)?;
                     self.hear(&mut peer, &mut epoch, &event, book)?;
                 }
-                Ok(Some(got)) if got.opcode == PING => peer.send(&frame(0x80 | PONG, &got.payload))?,
-                Ok(Some(got)) if got.opcode == CLOSE => return Err(ErrorKind::ConnectionAborted.into()),
-                Ok(Some(_)) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    silences += 1;
-                    if silences > SILENCES {
-                        return Err(error);
-                    }
-                    if is_upgraded {
-                        peer.send(&frame(0x80 | PING, b""))?;
-                    }
-                    continue;
-                }
-                Err(error) => return Err(error),
+                Came::Other => {}
+                Came::Nothing => continue,
             }
-            silences = 0;
             if epoch.is_some() && !self.is_reader {
                 self.talk(&mut peer, book)?;
             }

@@ -1,9 +1,7 @@
 //! A run: people on good and on bad links, and a server that is stopped, killed and started again on what it has kept.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -13,20 +11,11 @@ use crate::history::{Broken, Entry, Event, check};
 use crate::people::{Book, ROOM, Somebody};
 use crate::support::chance::Chance;
 use crate::support::chaos::{Proxy, Weather};
+use crate::support::folder::Folder;
 use crate::support::honest::Over;
 use crate::support::{PATIENCE, Server, until};
 
-/// A folder that is not there yet, and is gone when the story ends. On a disk, not in memory.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
 impl Folder {
-    pub(crate) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("delivery-{}-{number}", std::process::id());
-        Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
     /// The log of the room, as it lies in the database of a server that has ended.
     pub(crate) fn log(&self) -> Vec<Entry> {
         let conn = rusqlite::Connection::open(self.0.join("snug.db")).unwrap();
@@ -42,12 +31,6 @@ impl Folder {
             Ok(Entry { seq: seq.try_into().unwrap(), id, text })
         };
         find.query_map([ROOM], entry).unwrap().map(Result::unwrap).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

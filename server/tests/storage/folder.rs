@@ -2,13 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use server::store::{Answer, Fault, Letter, Sqlite};
 
 use crate::desk::{ALICE, Folder, NOON, lines, record, say, work};
+use crate::mount::Mount;
 use crate::vfs;
 
 /// The sentence, with the folder's name in short.
@@ -77,42 +76,8 @@ fn without_permission_it_says_so() {
 fn a_read_only_file_system_is_named() {
     let folder = Folder::new();
     folder.open().unwrap().close();
-    let Some(_mount) = Mount::read_only(&folder) else { return };
+    let Some(_mount) = Mount::read_only(&folder.0) else { return };
     assert_eq!(sentence(&folder), "cannot keep data in DIR: its file system is mounted read-only");
-}
-
-/// Something mounted on a folder, for as long as this lives. (By system calls: a child process would for a moment hold
-/// the locks of the tests beside this one.)
-pub(crate) struct Mount(PathBuf);
-
-impl Mount {
-    /// A small disk in memory, such as `size=8m`. `None`, with a word about it, where that is not allowed.
-    pub(crate) fn small_disk(folder: &Folder, size: &str) -> Option<Self> {
-        std::fs::create_dir(&folder.0).unwrap();
-        let options = std::ffi::CString::new(size).unwrap();
-        Self::or_skipped(folder, mount("tmpfs", &folder.0, "tmpfs", MountFlags::empty(), options.as_c_str()))
-    }
-
-    fn read_only(folder: &Folder) -> Option<Self> {
-        let mounted = Self::or_skipped(folder, mount_bind(&folder.0, &folder.0))?;
-        mount_remount(&folder.0, MountFlags::RDONLY | MountFlags::BIND, c"").unwrap();
-        Some(mounted)
-    }
-
-    fn or_skipped(folder: &Folder, done: rustix::io::Result<()>) -> Option<Self> {
-        if let Err(error) = done {
-            println!("SKIPPED: cannot mount here: {error}");
-            return None;
-        }
-        Some(Self(folder.0.clone()))
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // Detached: a store may still be open in it, if a test has failed.
-        let _ = unmount(&self.0, UnmountFlags::DETACH);
-    }
 }
 
 #[test]

@@ -5,12 +5,13 @@ use hub::input::Refusal;
 use server::store::{Answer, Letter};
 
 use crate::desk::{ALICE, BOB, CONN, Folder, People, body, lines, record, room, say, work};
-use crate::folder::Mount;
+use crate::mount::Mount;
 
 #[test]
 fn a_small_disk_fills_up_and_is_freed_again() {
     let disk = Folder::new();
-    let Some(_mount) = Mount::small_disk(&disk, "size=8m") else { return };
+    std::fs::create_dir(&disk.0).unwrap();
+    let Some(_mount) = Mount::small_disk(&disk.0, "size=8m") else { return };
     let folder = Folder(disk.0.join("data"));
     let mut store = folder.open().unwrap();
     say(&mut store, ALICE, "first", "lobby", "there is room");
@@ -45,7 +46,8 @@ fn a_small_disk_fills_up_and_is_freed_again() {
 #[test]
 fn of_too_much_at_once_it_keeps_what_fits() {
     let disk = Folder::new();
-    let Some(_mount) = Mount::small_disk(&disk, "size=8m") else { return };
+    std::fs::create_dir(&disk.0).unwrap();
+    let Some(_mount) = Mount::small_disk(&disk.0, "size=8m") else { return };
     let folder = Folder(disk.0.join("data"));
     let mut store = folder.open().unwrap();
     std::fs::write(disk.0.join("other"), vec![7; 6_500_000]).unwrap();
@@ -68,7 +70,8 @@ fn of_too_much_at_once_it_keeps_what_fits() {
 #[test]
 fn a_start_on_a_full_disk_says_so() {
     let disk = Folder::new();
-    let Some(_mount) = Mount::small_disk(&disk, "size=1m") else { return };
+    std::fs::create_dir(&disk.0).unwrap();
+    let Some(_mount) = Mount::small_disk(&disk.0, "size=1m") else { return };
     let _ = std::fs::write(disk.0.join("other"), body(0, 2_000_000));
     let folder = Folder(disk.0.join("data"));
     let fault = folder.open().map(|_| ()).expect_err("nothing fits");

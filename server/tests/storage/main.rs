@@ -13,4 +13,6 @@ mod figures;
 mod folder;
 mod full;
 mod lives;
+#[path = "../support/mount.rs"]
+mod mount;
 mod vfs;

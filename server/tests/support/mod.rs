@@ -5,12 +5,15 @@
 //! that would have come after it.
 #![allow(dead_code)] // every test file uses another part of it
 
+pub(crate) mod attention;
 pub(crate) mod chance;
 pub(crate) mod chaos;
 pub(crate) mod crowd;
 pub(crate) mod disk;
+pub(crate) mod folder;
 pub(crate) mod here;
 pub(crate) mod honest;
+pub(crate) mod mount;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod scrape;

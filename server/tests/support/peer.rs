@@ -61,6 +61,14 @@ impl Peer {
         self.send(&frame(0x80 | TEXT, text.as_bytes()))
     }
 
+    /// Sends this so many times, many at once; how often, before the server hung up or did not read any more.
+    pub(crate) fn pour(&mut self, bytes: &[u8], times: usize) -> usize {
+        let many = 1000;
+        let piece = bytes.repeat(many);
+        let sent = (0..times / many).take_while(|_| self.send(&piece).is_ok()).count();
+        sent * many
+    }
+
     /// The answer's head, with its blank line.
     pub(crate) fn head(&mut self) -> io::Result<String> {
         loop {

@@ -5,23 +5,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Barrier;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::Server;
+use crate::support::attention::{Attention, Came, SILENCE};
 use crate::support::chance::Chance;
 use crate::support::chaos::{Proxy, Weather};
-use crate::support::peer::{CLOSE, PING, PONG, Peer, TEXT, frame, upgrade};
+use crate::support::peer::{Peer, frame, upgrade};
 
 const ROOM: &str = "harbour";
 
 /// How many messages may be sent before the tick of the first.
 const WINDOW: usize = 5;
-
-/// So long nothing may come before we ask whether anybody is there, and so many times that before we give up.
-const SILENCE: Duration = Duration::from_millis(60);
-const SILENCES: u32 = 5;
 
 /// What was said under a number.
 type Words = (String, String);
@@ -94,35 +90,15 @@ impl Wanderer {
         }
 
         let mut epoch = String::new();
-        let mut is_upgraded = false;
-        let mut silences = 0;
+        let mut attention = Attention::default();
         while !self.has_all(last) {
-            let came = match is_upgraded {
-                false => peer.head().map(|_| None),
-                true => peer.frame().map(Some),
-            };
-            match came {
-                Ok(None) => is_upgraded = true,
-                Ok(Some(got)) if got.opcode == TEXT => {
-                    let event: Value = serde_json::from_slice(&got.payload).expect("JSON");
+            match attention.listen(&mut peer)? {
+                Came::Text(text) => {
+                    let event: Value = serde_json::from_slice(&text).expect("JSON");
                     self.hear(&mut peer, &mut epoch, &event)?;
                 }
-                Ok(Some(got)) if got.opcode == PING => peer.send(&frame(0x80 | PONG, &got.payload))?,
-                Ok(Some(got)) if got.opcode == CLOSE => return Err(ErrorKind::ConnectionAborted.into()),
-                Ok(Some(_)) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    silences += 1;
-                    if silences > SILENCES {
-                        return Err(error);
-                    }
-                    if is_upgraded {
-                        peer.send(&frame(0x80 | PING, b""))?;
-                    }
-                    continue;
-                }
-                Err(error) => return Err(error),
+                Came::Other | Came::Nothing => {}
             }
-            silences = 0;
         }
         Ok(())
     }

@@ -9,14 +9,6 @@ use crate::support::peer::{CLOSE, PONG, Peer, TEXT, frame};
 
 const MILLION: usize = 1_000_000;
 
-/// Sends this so many times; how often, before the server hung up or did not read any more.
-fn pour(peer: &mut Peer, bytes: &[u8], times: usize) -> usize {
-    let many = 1000;
-    let piece = bytes.repeat(many);
-    let sent = (0..times / many).take_while(|_| peer.send(&piece).is_ok()).count();
-    sent * many
-}
-
 /// With the rate unlimited, so that nothing but the pings' own limits holds them.
 #[test]
 fn a_million_pings_unread() {
@@ -26,7 +18,7 @@ fn a_million_pings_unread() {
     let base = server.peak();
     pair.talk_while(200, || {
         let mut mallory = server.guest("mallory", "attic", true);
-        let sent = pour(&mut mallory, &frame(0x89, &[b'x'; 125]), MILLION);
+        let sent = mallory.pour(&frame(0x89, &[b'x'; 125]), MILLION);
         // Now it reads. Whatever the kernel kept for it is there; behind it the end, perhaps by a reset.
         let (mut pongs, mut code) = (0, None);
         let end = loop {

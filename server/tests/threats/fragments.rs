@@ -12,14 +12,6 @@ use crate::support::{Server, here, until};
 
 const MILLION: usize = 1_000_000;
 
-/// Sends this again and again, and so many bytes in one write; how often, before the server hung up.
-fn pour(peer: &mut Peer, bytes: &[u8], times: usize) -> usize {
-    let many = 1000;
-    let piece = bytes.repeat(many);
-    let sent = (0..times / many).take_while(|_| peer.send(&piece).is_ok()).count();
-    sent * many
-}
-
 #[test]
 fn a_million_empty_fragments_are_too_many() {
     let server = Server::start(&[]);
@@ -29,7 +21,7 @@ fn a_million_empty_fragments_are_too_many() {
     pair.talk_while(200, || {
         let mut mallory = server.stranger();
         mallory.send(&frame(0x01, b"")).expect("it reads");
-        let sent = pour(&mut mallory, &frame(0x00, b""), MILLION);
+        let sent = mallory.pour(&frame(0x00, b""), MILLION);
         println!("{sent} empty fragments were taken from the sender");
         // A reset may overtake the close, since we went on sending.
         assert!([Some(1008), None].contains(&mallory.end().0));
@@ -55,7 +47,7 @@ fn a_million_empty_fragments_hold_no_memory() {
         let mut mallory = server.dial();
         mallory.send(upgrade("/ws/lobby?nick=mallory", false).as_bytes()).expect("it reads");
         mallory.send(&frame(0x01, b"at ")).expect("it reads");
-        assert_eq!(pour(&mut mallory, &frame(0x00, b""), MILLION), MILLION, "it is read to the end");
+        assert_eq!(mallory.pour(&frame(0x00, b""), MILLION), MILLION, "it is read to the end");
         mallory.send(&frame(0x80, b"last")).expect("it reads");
         assert_eq!(witness.line(), "<mallory> at last");
     });
@@ -70,7 +62,7 @@ fn tiny_fragments_add_up_to_one_message() {
     let base = server.peak();
     let mut mallory = server.stranger();
     mallory.send(&frame(0x01, b"x")).expect("it reads");
-    let sent = pour(&mut mallory, &frame(0x00, b"x"), 131_000);
+    let sent = mallory.pour(&frame(0x00, b"x"), 131_000);
     println!(
         "{sent} fragments of one byte were taken from the sender; {} KiB",
         server.peak().saturating_sub(base)
