@@ -264,7 +264,9 @@ fn a_disk_that_takes_nothing() {
     assert_eq!(board.said("ops"), ["cron: one", "cron: two", "cron: three"]);
 
     let pty = terminal(&file, &address, "bob");
-    pty.expect_text("Not a directory\n  (os error 20);");
+    pty.expect_words(
+        "Not a directory (os error 20); so if this client is killed, what it has not sent is lost",
+    );
     pty.expect_text("lobby> |");
 }
 

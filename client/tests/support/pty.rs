@@ -126,6 +126,13 @@ impl Pty {
         self.wait(text, |screen| screen.contains(text));
     }
 
+    /// Waits until the screen holds these words, wherever its lines end: for a sentence around a path, whose length
+    /// differs from machine to machine.
+    #[track_caller]
+    pub(crate) fn expect_words(&self, words: &str) {
+        self.wait(words, |screen| screen.split_whitespace().collect::<Vec<_>>().join(" ").contains(words));
+    }
+
     #[track_caller]
     fn wait(&self, what: &str, condition: impl Fn(&str) -> bool) {
         let start = std::time::Instant::now();
