@@ -71,6 +71,9 @@ impl Comings {
             if let Some(fault) = self.fault.take() {
                 return Err(fault);
             }
+            if crowd.people.refused > 0 {
+                return Err(crowd.people.is_full());
+            }
             progress.show(|| format!("{} handshakes", self.handshakes));
         }
         Ok(())

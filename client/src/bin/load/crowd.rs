@@ -4,7 +4,8 @@
 //! whoever measures may say something, so that a line is answered when it is heard and not when all are read.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::ops::Range;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ use crate::person::{self, KEY, Person, State};
 const BUFFER: usize = 256 * 1024;
 /// How many of them may be told of by one poll.
 const EVENTS: usize = 1024;
+/// Ports to come from, in turn. Left to choose one, the kernel looks through thousands that were used a moment ago:
+/// 1,000 handshakes a second instead of 20,000.
+const PORTS: Range<u16> = 10_000..60_000;
+/// How many of them may be in use by others, one after the other.
+const TRIES: usize = 100;
 /// The token of what is no person.
 const TIMER: Token = Token(usize::MAX);
 
@@ -61,11 +67,14 @@ impl Place {
         .into_bytes()
     }
 
-    /// Addresses for the loopback interface are all of 127.0.0.0/8.
-    fn source(&self, who: usize) -> Option<Ipv4Addr> {
-        let number = (who % self.sources) as u16;
-        let [high, low] = number.to_be_bytes();
-        (self.sources > 1).then_some(Ipv4Addr::new(127, 1, high, low))
+    /// From where the next of them comes. All of 127.0.0.0/8 is this machine.
+    fn source(&self, dialled: usize) -> Option<SocketAddrV4> {
+        if self.sources < 2 {
+            return None;
+        }
+        let [high, low] = ((dialled % self.sources) as u16).to_be_bytes();
+        let port = PORTS.start + (dialled / self.sources % PORTS.len()) as u16;
+        Some(SocketAddrV4::new(Ipv4Addr::new(127, 1, high, low), port))
     }
 }
 
@@ -90,9 +99,9 @@ pub(crate) enum Heard<'b> {
     /// It is in its room.
     In,
     /// A line that may be somebody's.
-    Said(&'b str),
+    Said(&'b [u8]),
     /// A tick for a line of its own.
-    Tick(&'b str),
+    Tick(&'b [u8]),
     /// It is over, and was not ended from here.
     Gone,
 }
@@ -118,6 +127,8 @@ pub(crate) struct People {
     place: Place,
     pub(crate) clock: Clock,
     people: Vec<Person>,
+    /// How often somebody was dialled.
+    dialled: usize,
     buffer: Vec<u8>,
     /// A frame that is being written.
     frame: Vec<u8>,
@@ -127,6 +138,10 @@ pub(crate) struct People {
     pub(crate) inside: usize,
     /// Those that ended, and not from here.
     pub(crate) gone: u64,
+    /// Those that were not let in.
+    pub(crate) refused: usize,
+    /// What they were told; may be empty.
+    first_refusal: String,
     /// Bytes that came, all of them.
     pub(crate) received: u64,
     /// Complaints of the server, and the first of them.
@@ -142,11 +157,14 @@ impl Crowd {
             place,
             clock,
             people: Vec::new(),
+            dialled: 0,
             buffer: vec![0; BUFFER],
             frame: Vec::new(),
             random: clock.now() | 1,
             inside: 0,
             gone: 0,
+            refused: 0,
+            first_refusal: String::new(),
             received: 0,
             faults: 0,
             first_fault: String::new(),
@@ -156,7 +174,7 @@ impl Crowd {
 
     /// Waits for something to come, at most so long, and hands it on.
     pub(crate) fn turn(&mut self, wait: Duration, ear: &mut impl Ear) -> Result<(), Fault> {
-        let Self { poll, events, people, .. } = self;
+        let Self { poll, events, people, timer, .. } = self;
         let wait = if self.spins { Duration::ZERO } else { wait };
         match poll.poll(events, Some(wait)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
@@ -165,8 +183,10 @@ impl Crowd {
         let begun = people.clock.now();
         let mut did_something = !events.is_empty();
         for event in events.iter() {
-            if event.token() != TIMER {
-                people.look(event, ear)?;
+            match timer {
+                // Its next expiry is counted from when it is read (timerfd_create(2)).
+                Some(timer) if event.token() == TIMER => drop(rustix::io::read(timer, &mut [0; 8])),
+                _ => people.look(event, ear)?,
             }
             ear.says(people);
         }
@@ -189,7 +209,6 @@ impl Crowd {
             Timespec { tv_sec: period.as_secs() as _, tv_nsec: period.subsec_nanos().max(1000).into() };
         let setting = Itimerspec { it_interval: period, it_value: period };
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &setting).map_err(io::Error::from)?;
-        // It is never read: each expiry is an edge of its own.
         self.people.registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         self.timer = Some(timer);
         Ok(())
@@ -207,8 +226,7 @@ impl Crowd {
 impl People {
     /// Person `who` begins to connect: a new one, or one who has left.
     pub(crate) fn dial(&mut self, who: usize) -> Result<(), Fault> {
-        let mut person = Person::dial(self.place.address, self.place.source(who))
-            .map_err(|error| self.cannot_connect(error))?;
+        let mut person = self.connect().map_err(|error| self.cannot_connect(error))?;
         if let Some(stream) = person.stream() {
             self.registry.register(stream, Token(who), Interest::READABLE | Interest::WRITABLE)?;
         }
@@ -219,6 +237,19 @@ impl People {
             *place = person;
         }
         Ok(())
+    }
+
+    fn connect(&mut self) -> io::Result<Person> {
+        let mut tries = 0;
+        loop {
+            let source = self.place.source(self.dialled);
+            self.dialled += 1;
+            tries += 1;
+            match Person::dial(self.place.address, source) {
+                Err(error) if is_taken(&error) && source.is_some() && tries < TRIES => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Person `who` ends its connection.
@@ -278,7 +309,8 @@ impl People {
     }
 
     fn read(&mut self, who: usize, is_ending: bool, ear: &mut impl Ear) -> Result<(), Fault> {
-        let Self { place, people, buffer, inside, gone, faults, first_fault, clock, .. } = self;
+        let Self { place, people, buffer, inside, gone, refused, faults, clock, .. } = self;
+        let (first_fault, first_refusal) = (&mut self.first_fault, &mut self.first_refusal);
         let Some(person) = people.get_mut(who) else { return Ok(()) };
         let (was_open, was_in) = (person.state == State::Open, person.is_in);
         let (mut has_opened, mut is_in, mut is_gone, mut pings) = (false, was_in, false, Vec::new());
@@ -297,7 +329,7 @@ impl People {
                     Sort::Fault => {
                         *faults += 1;
                         if first_fault.is_empty() {
-                            *first_fault = text.chars().take(200).collect();
+                            *first_fault = String::from_utf8_lossy(text).chars().take(200).collect();
                         }
                     }
                     Sort::Other => {}
@@ -309,11 +341,17 @@ impl People {
                         ear.hears(who, at, Heard::In);
                     }
                 }
+                person::Heard::Full(said) => said.clone_into(first_refusal),
                 person::Heard::Ping(bytes) => pings.push(bytes.to_vec()),
                 person::Heard::Gone => {
                     is_gone = true;
-                    *gone += 1;
-                    ear.hears(who, at, Heard::Gone);
+                    if was_open || has_opened {
+                        *gone += 1;
+                        ear.hears(who, at, Heard::Gone);
+                    } else {
+                        // Those who are on their way in are waited for, so that it can be told how many fitted.
+                        *refused += 1;
+                    }
                 }
             }
         };
@@ -321,10 +359,7 @@ impl People {
         is_in &= !is_gone;
         person.is_in = is_in;
         *inside = *inside + usize::from(is_in) - usize::from(was_in);
-        self.received += came.map_err(|fault| self.with_numbers(fault))?;
-        if is_gone && !was_open && !has_opened {
-            return Err(self.with_numbers(Fault::Full { inside: 0, sources: 0, said: String::new() }));
-        }
+        self.received += came?;
         if has_opened {
             let is_in_path = self.place.path.contains("{room}");
             for text in self.place.dialect.greeting(&room_name(self.place.room_of(who)), is_in_path) {
@@ -337,23 +372,24 @@ impl People {
         Ok(())
     }
 
-    /// What a refusal could not know.
-    fn with_numbers(&self, fault: Fault) -> Fault {
-        match fault {
-            Fault::Full { said, .. } => {
-                Fault::Full { inside: self.inside, sources: self.place.sources, said }
-            }
-            fault => fault,
-        }
+    /// What it means that people were not let in.
+    pub(crate) fn is_full(&self) -> Fault {
+        let (inside, sources) = (self.inside, self.place.sources);
+        Fault::Full { inside, sources, said: self.first_refusal.clone() }
     }
 
     fn cannot_connect(&self, why: io::Error) -> Fault {
         let address = self.place.address.to_string();
         match why.kind() {
             ErrorKind::ConnectionRefused if self.inside == 0 => Fault::NobodyThere { address },
-            ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Fault::TooFewPorts,
+            _ if is_taken(&why) => Fault::TooFewPorts,
             _ if why.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => Fault::System(why),
             _ => Fault::CannotConnect { address, why, inside: self.inside },
         }
     }
+}
+
+/// That a port is in use, or was with this server a moment ago.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse)
 }

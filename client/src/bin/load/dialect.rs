@@ -68,15 +68,15 @@ impl Dialect {
     }
 
     /// What sort of line this is.
-    pub(crate) fn sort(self, text: &str) -> Sort {
+    pub(crate) fn sort(self, text: &[u8]) -> Sort {
         match self {
-            Self::Plain if text.starts_with("! ") => Sort::Fault,
+            Self::Plain if text.starts_with(b"! ") => Sort::Fault,
             Self::Plain => Sort::Said,
-            Self::SnugV1 => match text.strip_prefix(r#"{"type":""#).unwrap_or_default() {
-                rest if rest.starts_with(r#"message""#) => Sort::Said,
-                rest if rest.starts_with(r#"stored""#) => Sort::Tick,
-                rest if rest.starts_with(r#"joined""#) => Sort::Joined,
-                rest if rest.starts_with(r#"error""#) => Sort::Fault,
+            Self::SnugV1 => match text.strip_prefix(br#"{"type":""#).unwrap_or_default() {
+                rest if rest.starts_with(br#"message""#) => Sort::Said,
+                rest if rest.starts_with(br#"stored""#) => Sort::Tick,
+                rest if rest.starts_with(br#"joined""#) => Sort::Joined,
+                rest if rest.starts_with(br#"error""#) => Sort::Fault,
                 _ => Sort::Other,
             },
         }
@@ -159,7 +159,7 @@ mod tests {
         let sort = |event: Event<'_>| {
             let mut text = String::new();
             wire::write_event(&event, &mut text);
-            Dialect::SnugV1.sort(&text)
+            Dialect::SnugV1.sort(text.as_bytes())
         };
         let joined =
             Joined { id: None, room: "a".into(), people: None, count: 1, topic: None, first: 0, last: 0 };
@@ -169,9 +169,9 @@ mod tests {
         assert_eq!(sort(Event::Stored(stored)), Sort::Tick);
         assert_eq!(sort(Event::Error(Failure { code, text: "no".into(), id: None })), Sort::Fault);
         assert_eq!(sort(Event::Left { id: None, room: "a".into() }), Sort::Other);
-        assert_eq!(Dialect::SnugV1.sort(r#"{"type":"message","room":"a"}"#), Sort::Said);
-        assert_eq!(Dialect::SnugV1.sort("hello"), Sort::Other);
-        assert_eq!(Dialect::Plain.sort("<anna> hello"), Sort::Said);
-        assert_eq!(Dialect::Plain.sort("! too_many_rooms the server is full"), Sort::Fault);
+        assert_eq!(Dialect::SnugV1.sort(br#"{"type":"message","room":"a"}"#), Sort::Said);
+        assert_eq!(Dialect::SnugV1.sort(b"hello"), Sort::Other);
+        assert_eq!(Dialect::Plain.sort(b"<anna> hello"), Sort::Said);
+        assert_eq!(Dialect::Plain.sort(b"! too_many_rooms the server is full"), Sort::Fault);
     }
 }

@@ -27,11 +27,13 @@ pub(crate) fn enter(crowd: &mut Crowd, plan: &Plan, progress: &mut Progress) -> 
     let clock = crowd.people.clock;
     let (mut dialled, mut moved) = (0, (0, clock.now()));
     loop {
-        let through = crowd.people.inside + crowd.people.gone as usize;
-        if through >= plan.people {
-            return Ok(());
+        let through = crowd.people.inside + crowd.people.gone as usize + crowd.people.refused;
+        match crowd.people.refused {
+            0 if through >= plan.people => return Ok(()),
+            1.. if through >= dialled => return Err(crowd.people.is_full()),
+            _ => {}
         }
-        while dialled < plan.people && dialled < through + AT_ONCE {
+        while crowd.people.refused == 0 && dialled < plan.people && dialled < through + AT_ONCE {
             crowd.people.dial(dialled)?;
             dialled += 1;
         }

@@ -1,8 +1,8 @@
-//! All come into one room, as fast as they are let in, and leave in as much time. Those who are there are told who comes
-//! and goes; if each were told of each, that would be the square of the people, so the bytes are counted.
+//! All come into one room, as fast as they are let in, and leave in as much time, a second at least. Those who are there
+//! are told who comes and goes; if each were told of each, that would be the square of the people, so the bytes are counted.
 
 use crate::args::Plan;
-use crate::clock::seconds;
+use crate::clock::{SECOND, seconds};
 use crate::crowd::Crowd;
 use crate::enter::{Deaf, enter, settle};
 use crate::fault::Fault;
@@ -27,11 +27,11 @@ pub(crate) fn run(
     settle(crowd, QUIET, &mut Deaf)?;
     let (after, bytes_joining) = (server.map(Process::memory).unwrap_or_default(), crowd.people.received);
 
-    let leaving = clock.now();
+    let (leaving, longest) = (clock.now(), length.max(SECOND));
     let mut left = 0;
     while left < plan.people {
         let passed = u128::from(clock.now() - leaving);
-        let due = passed * plan.people as u128 / u128::from(length.max(1)) + 1;
+        let due = passed * plan.people as u128 / u128::from(longest) + 1;
         while left < plan.people && (left as u128) < due {
             crowd.people.leave(left);
             left += 1;

@@ -297,7 +297,7 @@ impl Ear for Talk {
             Heard::Tick(text) => (text, true),
             Heard::In | Heard::Gone => return,
         };
-        let mark = match self.marks.find(text.as_bytes()) {
+        let mark = match self.marks.find(text) {
             Found::Ours(mark) => mark,
             Found::Foreign if !is_tick => {
                 self.tally.stray();

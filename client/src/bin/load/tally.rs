@@ -28,9 +28,9 @@ pub(crate) struct Tally {
     people: usize,
     rooms: usize,
     /// Senders in each room.
-    senders: usize,
-    /// How many each sender has sent.
-    sent: Vec<u32>,
+    seats: usize,
+    /// Each sender's room, its seat among the senders there, and how many it has sent.
+    senders: Vec<Sender>,
     /// The next number, for each receiver and sender of its room.
     expected: Vec<u32>,
     /// Skipped so far: which of `expected`, and the number.
@@ -44,15 +44,24 @@ pub(crate) struct Tally {
     strays: u64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    room: u32,
+    seat: u32,
+    sent: u32,
+}
+
 impl Tally {
     /// Nobody has said anything.
-    pub(crate) fn new(people: usize, rooms: usize, senders: usize) -> Self {
+    pub(crate) fn new(people: usize, rooms: usize, seats: usize) -> Self {
+        let sender =
+            |number| Sender { room: (number % rooms) as u32, seat: (number / rooms) as u32, sent: 0 };
         Self {
             people,
             rooms,
-            senders,
-            sent: vec![0; senders * rooms],
-            expected: vec![0; people * senders],
+            seats,
+            senders: (0..seats * rooms).map(sender).collect(),
+            expected: vec![0; people * seats],
             holes: HashSet::new(),
             echoes: false,
             arrived: 0,
@@ -64,19 +73,17 @@ impl Tally {
 
     /// The number of a sender's next line.
     pub(crate) fn says(&mut self, sender: usize) -> u32 {
-        let Some(sent) = self.sent.get_mut(sender) else { return 0 };
-        *sent += 1;
-        *sent - 1
+        let Some(sender) = self.senders.get_mut(sender) else { return 0 };
+        sender.sent += 1;
+        sender.sent - 1
     }
 
     /// A receiver has heard a line of a sender.
     pub(crate) fn hears(&mut self, receiver: usize, sender: usize, number: u32) -> Arrival {
-        let stream = receiver * self.senders + sender / self.rooms;
-        let is_here = sender % self.rooms == receiver % self.rooms;
-        let (Some(sent), Some(expected)) = (self.sent.get(sender), self.expected.get_mut(stream)) else {
-            return self.stray();
-        };
-        if !is_here || number >= *sent {
+        let Some(&Sender { room, seat, sent }) = self.senders.get(sender) else { return self.stray() };
+        let stream = receiver * self.seats + seat as usize;
+        let Some(expected) = self.expected.get_mut(stream) else { return self.stray() };
+        if room != receiver as u32 % self.rooms as u32 || number >= sent {
             return self.stray();
         }
         let mut arrival = Arrival::First(0);
@@ -114,7 +121,7 @@ impl Tally {
 
     /// All lines that were said.
     pub(crate) fn sent(&self) -> u64 {
-        self.sent.iter().map(|sent| u64::from(*sent)).sum()
+        self.senders.iter().map(|sender| u64::from(sender.sent)).sum()
     }
 
     /// What was skipped, and has not come since. It has surely been overtaken.
@@ -124,9 +131,9 @@ impl Tally {
 
     /// What was said and has not come, beyond what was skipped: it may be on its way.
     pub(crate) fn outstanding(&self) -> u64 {
-        let due = self.sent.iter().enumerate().map(|(sender, sent)| {
-            let receivers = self.listeners(sender % self.rooms) + usize::from(self.echoes);
-            u64::from(*sent) * receivers as u64
+        let due = self.senders.iter().map(|sender| {
+            let receivers = self.listeners(sender.room as usize) + usize::from(self.echoes);
+            u64::from(sender.sent) * receivers as u64
         });
         due.sum::<u64>().saturating_sub(self.arrived + self.skipped())
     }
@@ -167,7 +174,9 @@ mod tests {
     }
 
     fn say(tally: &mut Tally, sender: usize, count: u32) {
-        (0..count).for_each(|_| drop(tally.says(sender)));
+        for _ in 0..count {
+            tally.says(sender);
+        }
     }
 
     #[test]

@@ -16,13 +16,16 @@ pub(crate) fn tell(report: &Report, plan: &Plan) -> String {
     let mut text = format!("{}\n\n", what(plan));
     let mut row = |name: &str, value: String| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {name:<13}{value}");
+        let _ = writeln!(text, "  {name:<15}{value}");
     };
     match plan.mode {
         Mode::Talk | Mode::Idle => talk_rows(report, plan, &mut row),
         Mode::Connect => {
             let each = report.a_second(report.handshakes);
-            row("handshakes", format!("{}, {} a second", whole(report.handshakes), whole(each as u64)));
+            row(
+                "handshakes",
+                format!("{}, {} a second", whole(report.handshakes), whole(each.round() as u64)),
+            );
             row("let in after", times(report));
         }
         Mode::Storm => {
@@ -70,7 +73,8 @@ fn what(plan: &Plan) -> String {
 
 fn talk_rows(report: &Report, plan: &Plan, row: &mut impl FnMut(&str, String)) {
     if plan.mode == Mode::Talk {
-        let each = |all: u64| format!("{}, {} a second", whole(all), whole(report.a_second(all) as u64));
+        let each =
+            |all: u64| format!("{}, {} a second", whole(all), whole(report.a_second(all).round() as u64));
         row("lines said", each(report.messages));
         row("deliveries", each(report.deliveries));
     } else {
@@ -147,7 +151,7 @@ fn verdict(report: &Report, plan: &Plan) -> String {
     match plan.mode {
         Mode::Talk | Mode::Connect => sentences.push(limit(report, plan)),
         Mode::Storm => sentences.push(format!(
-            "If everybody were told of everybody, it would be at least {} bytes a person.",
+            "Were each told of each, it would be some {} bytes a person.",
             whole(plan.people as u64 * 20)
         )),
         Mode::Idle => {}
