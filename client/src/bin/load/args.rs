@@ -1,4 +1,8 @@
-//! From the command line to what is measured. Parses, does not connect. One table describes every option.
+//! From the command line to what is measured. Parses, does not connect.
+//!
+//! One table describes every option, in `args/flags.rs`; help and parser both read it.
+
+mod flags;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -6,6 +10,7 @@ use std::fmt::Write as _;
 use client::args::wrap;
 use client::link::address::{Address, Place};
 
+use self::flags::{FLAGS, Given};
 use crate::dialect::Dialect;
 use crate::mark;
 
@@ -75,150 +80,6 @@ pub(crate) enum Wish {
     /// Print this and end well.
     Tell(String),
 }
-
-/// What was given, before it is judged as a whole.
-#[derive(Default)]
-struct Given {
-    mode: Option<Mode>,
-    server: Option<Address>,
-    url: Option<Address>,
-    people: Option<usize>,
-    rooms: Option<usize>,
-    publishers: Option<usize>,
-    window: Option<u32>,
-    rate: Option<f64>,
-    size: Option<usize>,
-    seconds: Option<f64>,
-    warmup: Option<f64>,
-    dialect: Dialect,
-    pid: Option<u32>,
-    json: bool,
-    sources: Option<usize>,
-    spin: bool,
-}
-
-struct Flag {
-    name: &'static str,
-    /// Its value, for the help; empty if it takes none.
-    value: &'static str,
-    help: &'static str,
-    set: fn(&mut Given, &str) -> Result<(), String>,
-}
-
-const FLAGS: &[Flag] = &[
-    Flag {
-        name: "server",
-        value: "HOST[:PORT]",
-        help: "the server [default: 127.0.0.1:7684]",
-        set: |given, value| {
-            given.server = Some(Address::parse(value).map_err(|fault| fault.to_string())?);
-            Ok(())
-        },
-    },
-    Flag {
-        name: "url",
-        value: "ws://HOST:PORT/PATH",
-        help: "the same with a path, for any server that passes a text frame on to the others in a room; {room} in it \
-               becomes the room's name, {person} a number [default: ws://127.0.0.1:7684/ws/{room}]",
-        set: |given, value| {
-            given.url = Some(Address::parse(value).map_err(|fault| fault.to_string())?);
-            Ok(())
-        },
-    },
-    Flag {
-        name: "people",
-        value: "N",
-        help: "so many connections; with `connect`, so many at a time [default: 100]",
-        set: |given, value| number(value, 1, 1 << 20).map(|number| given.people = Some(number)),
-    },
-    Flag {
-        name: "rooms",
-        value: "R",
-        help: "so many rooms, with people in equal parts [default: 1; with `idle` one for ten people]",
-        set: |given, value| number(value, 1, 1 << 20).map(|number| given.rooms = Some(number)),
-    },
-    Flag {
-        name: "publishers",
-        value: "P",
-        help: "so many in each room talk, the others listen [default: 1]",
-        set: |given, value| number(value, 1, 1 << 20).map(|number| given.publishers = Some(number)),
-    },
-    Flag {
-        name: "window",
-        value: "W",
-        help: "closed loop: who talks has so many lines on the way, and says the next when one of them has come to \
-               everybody in the room (with snug.v1: and was ticked) [default: 1]",
-        set: |given, value| number(value, 1, 1 << 20).map(|number| given.window = Some(number as u32)),
-    },
-    Flag {
-        name: "rate",
-        value: "N",
-        help: "open loop: so many lines a second of all together, whatever becomes of them",
-        set: |given, value| decimal(value, 0.001, 1e7).map(|number| given.rate = Some(number)),
-    },
-    Flag {
-        name: "size",
-        value: "BYTES",
-        help: "how long a line is, 32 at least [default: 64]",
-        set: |given, value| number(value, mark::LENGTH, 1 << 20).map(|number| given.size = Some(number)),
-    },
-    Flag {
-        name: "seconds",
-        value: "S",
-        help: "how long it is measured; with `idle`, how long nothing happens [default: 5]",
-        set: |given, value| decimal(value, 0.0, 1e5).map(|number| given.seconds = Some(number)),
-    },
-    Flag {
-        name: "warmup",
-        value: "S",
-        help: "how long it runs before that [default: 1]",
-        set: |given, value| decimal(value, 0.0, 1e5).map(|number| given.warmup = Some(number)),
-    },
-    Flag {
-        name: "dialect",
-        value: "plain|snug.v1",
-        help: "how lines are said [default: plain]",
-        set: |given, value| {
-            let dialects = [Dialect::Plain, Dialect::SnugV1];
-            let found = dialects.into_iter().find(|dialect| dialect.name() == value);
-            given.dialect =
-                found.ok_or_else(|| format!("there is no dialect \"{value}\"; give plain or snug.v1"))?;
-            Ok(())
-        },
-    },
-    Flag {
-        name: "pid",
-        value: "PID",
-        help: "the server's process on this machine, whose memory and processor time are told too",
-        set: |given, value| number(value, 1, u32::MAX as usize).map(|number| given.pid = Some(number as u32)),
-    },
-    Flag {
-        name: "json",
-        value: "",
-        help: "print one JSON object instead of words",
-        set: |given, _| {
-            given.json = true;
-            Ok(())
-        },
-    },
-    Flag {
-        name: "sources",
-        value: "N",
-        help: "let people come from so many addresses of this machine (127.1.0.0 and on), if the server is on it \
-               [default: 1, and one more for each 25,000 people; with `connect` 4]",
-        set: |given, value| number(value, 1, 60_000).map(|number| given.sources = Some(number)),
-    },
-    Flag {
-        name: "spin",
-        value: "",
-        help: "never sleep while waiting: a whole processor for load, so that its own waking up is in no figure. To \
-               compare servers on a machine with several processors",
-        set: |given, _| {
-            given.spin = true;
-            Ok(())
-        },
-    },
-];
 
 /// Reads the command line without the program's name.
 ///
@@ -341,23 +202,6 @@ fn judge(given: Given) -> Result<Plan, String> {
     })
 }
 
-fn number(value: &str, least: usize, most: usize) -> Result<usize, String> {
-    let digits: String = value.chars().filter(|letter| !matches!(letter, ',' | '_')).collect();
-    let number: usize = digits.parse().map_err(|_| format!("\"{value}\" is not a whole number"))?;
-    match number {
-        number if (least..=most).contains(&number) => Ok(number),
-        number => Err(format!("{number} is not between {least} and {most}")),
-    }
-}
-
-fn decimal(value: &str, least: f64, most: f64) -> Result<f64, String> {
-    let number: f64 = value.parse().map_err(|_| format!("\"{value}\" is not a number"))?;
-    match number {
-        number if (least..=most).contains(&number) => Ok(number),
-        number => Err(format!("{number} is not between {least} and {most}")),
-    }
-}
-
 fn help(program: &str) -> String {
     let mut text = format!(
         "How many people can a chat server hold?\n\n\
@@ -387,4 +231,105 @@ fn help(program: &str) -> String {
          Exit codes: 0 measured (whatever it was), 1 could not measure, 2 wrong usage.\n"
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Result<Wish, String> {
+        parse(line.split_whitespace().map(OsString::from), "load")
+    }
+
+    fn plan(line: &str) -> Plan {
+        match run(line) {
+            Ok(Wish::Run(plan)) => *plan,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_given() {
+        let plan = plan("");
+        assert_eq!((plan.mode, plan.pace), (Mode::Talk, Pace::Window(1)));
+        assert_eq!((plan.host.as_str(), plan.port, plan.path.as_str()), ("127.0.0.1", 7684, "/ws/{room}"));
+        assert_eq!((plan.people, plan.rooms, plan.publishers, plan.size), (100, 1, 1, 64));
+        assert_eq!((plan.seconds, plan.warmup, plan.dialect), (5.0, 1.0, Dialect::Plain));
+        assert_eq!((plan.pid, plan.sources, plan.json, plan.spin), (None, None, false, false));
+    }
+
+    #[test]
+    fn all_given() {
+        let plan = plan(
+            "talk --url ws://board:99/chat/{room} --people 1,000 --rooms 10 --publishers 8 --window 4 --size 100 \
+             --seconds 2.5 --warmup 0 --dialect snug.v1 --pid 7 --json --sources 3 --spin",
+        );
+        assert_eq!((plan.host.as_str(), plan.port, plan.path.as_str()), ("board", 99, "/chat/{room}"));
+        assert_eq!(plan.host_header, "board:99");
+        assert_eq!((plan.people, plan.rooms, plan.publishers, plan.size), (1000, 10, 8, 100));
+        assert_eq!((plan.pace, plan.seconds, plan.warmup), (Pace::Window(4), 2.5, 0.0));
+        assert_eq!((plan.dialect, plan.pid, plan.sources), (Dialect::SnugV1, Some(7), Some(3)));
+        assert!(plan.json && plan.spin);
+        assert_eq!(tests::plan("--rate 0.5").pace, Pace::Rate(0.5));
+    }
+
+    #[test]
+    fn each_mode_has_its_own_defaults() {
+        let idle = plan("idle --people 1000");
+        assert_eq!((idle.mode, idle.rooms, idle.publishers), (Mode::Idle, 100, 10));
+        assert_eq!(plan("idle --people 2").rooms, 1);
+        assert_eq!(plan("connect --people 1").mode, Mode::Connect);
+        // Everybody comes, nobody talks: so it is not asked who hears whom.
+        assert_eq!(plan("storm --people 5000").publishers, 1);
+        assert_eq!(plan("--server board").path, "/ws/{room}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, said) in [
+            ("walk", "there is nothing called \"walk\" to measure; give talk, idle, connect or storm"),
+            ("talk idle", "one thing is measured at a time"),
+            ("--nosuch", "there is no option --nosuch"),
+            ("-x", "invalid option '-x'"),
+            ("--people", "missing argument for option '--people'"),
+            ("--people many", "--people: \"many\" is not a whole number"),
+            ("--people 0", "--people: 0 is not between 1 and 1048576"),
+            ("--seconds nan", "--seconds: NaN is not between 0 and 100000"),
+            ("--size 31", "--size: 31 is not between 32 and 1048576"),
+            ("--rate 0", "--rate: 0 is not between 0.001 and 10000000"),
+            ("--rate 5 --window 1", "--window is a closed loop and --rate an open one; give one of them"),
+            ("--dialect snug", "--dialect: there is no dialect \"snug\"; give plain or snug.v1"),
+            ("--server wss://x", "--server: this version cannot do wss:// yet; use ws:// or HOST:PORT"),
+            ("--server unix:/run/snug", "load comes over TCP only; give HOST:PORT"),
+            ("--server a --url ws://b/", "--server and --url name the same thing, so one of them will do"),
+            (
+                "--people 9 --rooms 5",
+                "somebody has to listen: 5 rooms need 10 --people or more, or take fewer --rooms",
+            ),
+            ("connect --people 1 --rooms 2", "1 people cannot be in 2 rooms; take fewer --rooms"),
+            ("storm --rooms 2", "a storm is one on one room, so --rooms has no place beside it"),
+            (
+                "--people 10 --rooms 5 --publishers 3",
+                "of 2 people in a room 3 cannot talk; take fewer --publishers",
+            ),
+            (
+                "--people 100000 --publishers 10000",
+                "so many who hear so many are not counted here; take more --rooms or fewer --publishers",
+            ),
+            ("--rooms 2 --url ws://b/chat", "several rooms need {room} in the path of --url"),
+        ] {
+            assert_eq!(run(line).err(), Some(format!("{said}; see load --help")), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_flag_and_mode() {
+        let Ok(Wish::Tell(help)) = run("--help") else { panic!("no help") };
+        for flag in FLAGS {
+            assert!(help.contains(&format!("--{}", flag.name)), "{help}");
+        }
+        assert!(Mode::ALL.iter().all(|(_, name)| help.contains(&format!("  {name} "))), "{help}");
+        assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+        assert!(matches!(run("-V"), Ok(Wish::Tell(version)) if version.starts_with("snug load")));
+    }
 }

@@ -246,7 +246,7 @@ fn whole(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -265,5 +265,101 @@ fn millis(nanos: u64) -> String {
         millis if millis < 10.0 => format!("{millis:.2} ms"),
         millis if millis < 1000.0 => format!("{millis:.0} ms"),
         millis => format!("{:.1} s", millis / 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Wish, parse};
+    use crate::process::{Memory, Usage};
+
+    fn plan(line: &str) -> Plan {
+        match parse(line.split_whitespace().map(Into::into), "load") {
+            Ok(Wish::Run(plan)) => *plan,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    /// Five seconds in which so many lines came to all of ten.
+    fn five_seconds(lines: u64) -> Report {
+        let mut report = Report {
+            seconds: 5.0,
+            messages: lines,
+            deliveries: lines * 9,
+            load_share: 0.2,
+            ..Report::default()
+        };
+        (0..lines * 9).for_each(|_| report.latency.add(2_000_000));
+        report
+    }
+
+    #[test]
+    fn as_it_is_read() {
+        let memory = |rss, pss| Memory { rss, pss };
+        let usage = Usage { cpu: 4_750_000_000, user: 500_000_000, sleeps: 7 };
+        let server =
+            Server { usage, before: memory(3_300, 1_000), after: memory(3_400, 1_100), touched: None };
+        let report = Report { server: Some(server), ..five_seconds(100_000) };
+        assert_eq!(
+            tell(&report, &plan("--people 10 --window 2 --pid 1")),
+            "10 people in 1 room, of whom 1 in each talks: 64 bytes a line, 2 lines on the way for each\n\
+             \n\
+             \x20 lines said     100,000, 20,000 a second\n\
+             \x20 deliveries     900,000, 180,000 a second\n\
+             \x20 latency        median 2.00 ms, 99 % within 2.00 ms, 99.9 % within 2.00 ms, longest 2.00 ms\n\
+             \x20 lost           0; doubled 0; out of order 0; not ours 0\n\
+             \x20 server         95 % of a processor: 5.28 µs a delivery, 0.56 of them its own code\n\
+             \x20 its memory     3,300 KiB before, 3,400 KiB after\n\
+             \x20 load itself    20 % of a processor\n\
+             \n\
+             Everything arrived, once and in order.\n\
+             The server's processor was the limit.\n"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let report = Report { lost: 1, doubled: 2, reordered: 3, closed: 1, ..five_seconds(7) };
+        let said = verdict(&report, &plan("--people 10 --rate 1"));
+        let expected = "1 delivery never came. 2 deliveries came again. 3 deliveries came out of order.\n\
+                        The server hung up on 1 person.\n";
+        assert!(said.starts_with(expected), "{said}");
+        let said = verdict(&Report { on_the_way: 5, ..five_seconds(7) }, &plan("--people 10 --rate 1"));
+        assert!(said.starts_with("The server was far behind: 5 deliveries had not come"), "{said}");
+        let said = verdict(&five_seconds(0), &plan("--people 10"));
+        assert!(said.starts_with("Nobody heard anything."), "{said}");
+        let errors = Report { errors: 2, first_error: "! no\x1b[2J".into(), ..five_seconds(7) };
+        let said = verdict(&errors, &plan("--people 10 --rate 1"));
+        assert!(
+            said.contains("It complained 2 times; the first time: ! no") && !said.contains('\x1b'),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn who_was_the_limit() {
+        let limit = |report: &Report, line: &str| limit(report, &plan(line));
+        let busy = Report { load_share: 0.95, ..five_seconds(100_000) };
+        assert!(limit(&busy, "--people 10").starts_with("load itself was at its limit"));
+        // One sender gets 100 lines a second through: as Snug has it by default.
+        let usual = five_seconds(500);
+        assert!(limit(&usual, "--people 10").contains("--max-rate 0"));
+        assert!(limit(&usual, "--people 10 --rate 1000").contains("--max-rate 0"));
+        // It was not asked for more.
+        assert!(limit(&usual, "--people 10 --rate 100").contains("100 lines a second were no burden"));
+        // The same from five who talk is another limit.
+        assert!(!limit(&usual, "--people 10 --publishers 5").contains("--max-rate"));
+        assert!(limit(&five_seconds(10), "--people 10 --rate 20").contains("could not say as many"));
+        assert!(limit(&five_seconds(9_000), "--people 10").contains("With --pid"));
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(whole), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [42_000, 1_234_000, 56_789_000, 1_500_000_000].map(millis),
+            ["42 µs", "1.23 ms", "57 ms", "1.5 s"]
+        );
     }
 }
