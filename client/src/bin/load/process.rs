@@ -21,6 +21,8 @@ pub(crate) struct Usage {
     pub(crate) cpu: Nanos,
     /// How much of it in the program itself; the rest was the kernel's.
     pub(crate) user: Nanos,
+    /// Time in which it would have run, had a processor been free.
+    pub(crate) waited: Nanos,
     /// How often a thread has gone to sleep, and so was woken up.
     pub(crate) sleeps: u64,
 }
@@ -44,16 +46,19 @@ impl Process {
     pub(crate) fn usage(&self) -> Option<Usage> {
         let (user, system) = times(&self.read("stat")?)?;
         let tasks = fs::read_dir(self.folder.join("task")).ok()?;
-        let (mut ran, mut sleeps) = (0, 0);
+        let (mut ran, mut waited, mut sleeps) = (0, 0, 0);
         for task in tasks.flatten() {
             let text = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
-            ran += text("schedstat").split(' ').next().and_then(|ran| ran.parse::<u64>().ok()).unwrap_or(0);
+            let schedule = text("schedstat");
+            let mut times = schedule.split(' ').map(|time| time.parse().unwrap_or(0_u64));
+            ran += times.next().unwrap_or(0);
+            waited += times.next().unwrap_or(0);
             sleeps += field(&text("status"), "voluntary_ctxt_switches").unwrap_or(0);
         }
         // `stat` counts in hundredths of a second; where the scheduler keeps books, they are exact.
         let cpu = if ran > 0 { ran } else { user + system };
         let user = (cpu as f64 * user as f64 / (user + system).max(1) as f64) as u64;
-        Some(Usage { cpu, user, sleeps })
+        Some(Usage { cpu, user, waited, sleeps })
     }
 
     /// Zeros if it cannot be read: it has ended, or is another user's.
@@ -77,6 +82,7 @@ impl Usage {
         Self {
             cpu: self.cpu.saturating_sub(earlier.cpu),
             user: self.user.saturating_sub(earlier.user),
+            waited: self.waited.saturating_sub(earlier.waited),
             sleeps: self.sleeps.saturating_sub(earlier.sleeps),
         }
     }

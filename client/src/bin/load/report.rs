@@ -140,6 +140,7 @@ impl Report {
             json.decimal(&format!("user_us_per_{unit}"), micros(server.usage.user), 4);
         }
         json.decimal("cpu_percent", self.server_share() * 100.0, 1);
+        json.decimal("waited_percent", self.waited_share() * 100.0, 1);
         json.whole("rss_kib_before", server.before.rss);
         json.whole("rss_kib_after", server.after.rss);
         json.whole("pss_kib_before", server.before.pss);
@@ -152,6 +153,12 @@ impl Report {
             }
         }
         json.whole("wakeups", server.usage.sleeps);
+    }
+
+    /// For how much of the time the server waited for a processor.
+    pub(crate) fn waited_share(&self) -> f64 {
+        let waited = self.server.map_or(0, |server| server.usage.waited);
+        self.a_second(waited) / 1e9
     }
 
     /// Of how many processors the server took the time.

@@ -8,6 +8,8 @@ use crate::report::{Report, Server, growth};
 
 /// From so much on a processor is said to be at its limit.
 const FULL: f64 = 0.9;
+/// From so much waiting on the machine is said to be busy.
+const BUSY: f64 = 0.2;
 /// What a Snug server takes from one connection a second, unless told otherwise.
 const USUAL_RATE: f64 = 100.0;
 
@@ -203,8 +205,15 @@ fn limit(report: &Report, plan: &Plan) -> String {
              connection by default: start it with --max-rate 0 to lift that, or let more --publishers talk."
         );
     }
-    if report.server.is_some() && report.server_share() > FULL {
+    if report.server_share() > FULL {
         return "The server's processor was the limit.".into();
+    }
+    if report.waited_share() > BUSY {
+        return format!(
+            "The server waited for a processor {:.0} % of the time: other programs are busy on its machine, or load itself \
+             is.",
+            report.waited_share() * 100.0
+        );
     }
     match (plan.mode, plan.pace) {
         (Mode::Talk, Pace::Rate(rate)) if report.a_second(report.messages) < rate * 0.98 => {
@@ -297,7 +306,7 @@ mod tests {
     #[test]
     fn as_it_is_read() {
         let memory = |rss, pss| Memory { rss, pss };
-        let usage = Usage { cpu: 4_750_000_000, user: 500_000_000, sleeps: 7 };
+        let usage = Usage { cpu: 4_750_000_000, user: 500_000_000, waited: 0, sleeps: 7 };
         let server =
             Server { usage, before: memory(3_300, 1_000), after: memory(3_400, 1_100), touched: None };
         let report = Report { server: Some(server), ..five_seconds(100_000) };
@@ -352,6 +361,11 @@ mod tests {
         assert!(!limit(&usual, "--people 10 --publishers 5").contains("--max-rate"));
         assert!(limit(&five_seconds(10), "--people 10 --rate 20").contains("could not say as many"));
         assert!(limit(&five_seconds(9_000), "--people 10").contains("With --pid"));
+        let usage = Usage { cpu: 1_000_000_000, waited: 2_000_000_000, ..Usage::default() };
+        let crowded = Report { server: Some(Server { usage, ..Server::default() }), ..five_seconds(9_000) };
+        assert!(
+            limit(&crowded, "--people 10").starts_with("The server waited for a processor 40 % of the time")
+        );
     }
 
     #[test]
