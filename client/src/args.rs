@@ -252,7 +252,9 @@ fn help(program: &str) -> String {
     text
 }
 
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Breaks a sentence into lines of at most so many bytes, if its words are no longer.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -28,9 +28,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts it at `ADDR:PORT` or `unix:PATH`; it keeps things in memory.
     pub(crate) fn start(place: &str) -> Self {
         Self::run(place, &["--memory".as_ref()])
+    }
+
+    /// The same, with words of the test's own, which win.
+    pub(crate) fn start_with(place: &str, flags: &[&str]) -> Self {
+        let flags: Vec<&OsStr> = ["--memory"].iter().chain(flags).map(OsStr::new).collect();
+        Self::run(place, &flags)
     }
 
     /// The same, on a disk.
