@@ -73,10 +73,10 @@ def microseconds(figure):
 
 
 def factor(figure):
-    """A ratio: two decimals, or as many digits as mean something."""
+    """A ratio: two decimals, or two digits that mean something."""
     if figure is None:
         return "-"
-    return f"{figure:.2f}" if 0.095 <= figure < 100 else number(figure)
+    return f"{figure:.2f}" if 0.095 <= figure < 10 else f"{figure:.2g}" if figure < 1 else number(figure)
 
 
 def with_spread(spread, write=number):

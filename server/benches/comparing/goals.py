@@ -137,4 +137,4 @@ def figure(goal, measured):
             "beside": goal.beside, "measured": vars_of(spread),
             "own": vars_of(measured.spread(goal.case, goal.server, goal.figure)),
             "most": goal.most, "least": goal.least, "reached": goal.is_reached(spread),
-            "load_cpu_percent": measured.busiest_load(goal.case, goal.server)}
+            "load_cpu_percent": measured.busy(goal.case, goal.server)}

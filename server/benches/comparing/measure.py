@@ -59,12 +59,17 @@ class Measured:
         return arithmetic.ratio(self.figures(case, server, key), self.figures(case, beside, key))
 
     def load_was_the_limit(self, case, server):
-        busy = self.spread(case, server, "load_cpu_percent")
-        return busy is not None and busy.median > BUSY
+        return (self.busy(case, server) or 0) > BUSY
 
-    def busiest_load(self, case, server):
+    def busy(self, case, server):
+        """How many percent of the time `load` was busy."""
         busy = self.spread(case, server, "load_cpu_percent")
         return None if busy is None else busy.median
+
+    def busiest(self):
+        """The server and case with which `load` was busiest, and its percent."""
+        all_of_them = [(server, case, self.busy(case, server)) for case, server in self.rounds]
+        return max((one for one in all_of_them if one[2]), key=lambda one: one[2], default=None)
 
 
 def at(result, key):

@@ -8,18 +8,18 @@ SERVERS = ["snug", "snug-disk", "floor", "mio-tungstenite", "tokio-tungstenite",
 
 # Head, case, figure, and how Snug's own is written.
 COLUMNS = [
-    ("deliveries/s, 8 x 4", "8x4", "deliveries_per_second", say.count),
-    ("deliveries/s, 8 x 16", "8x16", "deliveries_per_second", say.count),
-    ("CPU a delivery, 8 x 4", "8x4", "cpu_us_per_delivery", say.microseconds),
+    ("deliveries/s, 8 × 4", "8x4", "deliveries_per_second", say.count),
+    ("deliveries/s, 8 × 16", "8x16", "deliveries_per_second", say.count),
+    ("CPU a delivery, 8 × 4", "8x4", "cpu_us_per_delivery", say.microseconds),
     ("CPU a handshake", "connect", "cpu_us_per_handshake", say.microseconds),
     ("an idle connection", "idle", "pss_bytes_per_connection", say.size),
     ("empty", "idle", "rss_kib_before", say.kib),
     ("installed", "size", "bytes", say.size),
 ]
 
-NOTE = ("Snug's own figures, and how many times as much the others have (the floor is the least that a WebSocket chat "
-        "server can do here). 8 x 4: 8 publishers with 4 messages of 64 bytes outstanding each, 100 members. `*`: the "
-        "generator was the limit, so the server may be faster.")
+NOTE = ("Snug's own figures, and how many times as much the others have. 8 × 4: 8 publishers with 4 messages of 64 bytes "
+        "on the way each, 100 members; memory is what 1,000 idle connections add to the process. `*`: the generator was "
+        "busy for more than nine tenths of the time, so the server may be faster.")
 
 
 class Choice:
@@ -58,7 +58,7 @@ def ratios(measured, server, columns):
             cell = write(spread.median) if spread else "-"
         else:
             spread = measured.ratio(case, server.key, "snug", key)
-            cell = f"x {say.factor(spread.median)}" if spread else "-"
+            cell = f"{say.factor(spread.median)}×" if spread else "-"
         cells.append(cell + star(measured, case, server.key, key))
     return cells
 
@@ -79,4 +79,4 @@ def figure(measured, server, column):
     _, case, key, _ = column
     return {"server": server, "case": case, "figure": key, "measured": vars_of(measured.spread(case, server, key)),
             "beside_snug": vars_of(measured.ratio(case, server, "snug", key)),
-            "load_cpu_percent": measured.busiest_load(case, server)}
+            "load_cpu_percent": measured.busy(case, server)}

@@ -5,6 +5,9 @@ import os
 import platform
 import re
 
+# The machine's own, not ours: taken before anything is built or measured.
+BUSY_BEFORE = os.getloadavg()[0]
+
 
 class Report:
     def __init__(self, title, command, measured, built, rounds):
@@ -23,6 +26,8 @@ class Report:
 
     def markdown(self):
         parts = [f"## {self.title}", *self.tables, *self.notes]
+        if busiest := self.measured.busiest():
+            parts.append("The generator was busiest with {}, {}: {:.0f} % of the time.".format(*busiest))
         if self.measured.faults:
             parts.append("**Wrong or failed:**\n" + bullets(self.measured.faults))
         if self.missing:
@@ -55,9 +60,8 @@ def machine():
     except OSError:
         found = None
     processor = found[1].strip() if found else platform.machine()
-    load = " ".join(f"{average:.1f}" for average in os.getloadavg())
     today = datetime.date.today().isoformat()
-    return f"{today}; {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average {load}"
+    return f"{today}; {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average before {BUSY_BEFORE:.1f}"
 
 
 def vars_of(spread):

@@ -1,8 +1,11 @@
 """The arithmetic and both tables on made-up figures, without a server; for the gate. It knows everything here."""
 
+import ast
 import contextlib
 import io
 import json
+import re
+import subprocess
 
 from . import arithmetic, goals, measure, peers, servers
 from .arithmetic import Spread
@@ -45,7 +48,7 @@ def test_figures_as_people_write_them():
     written = [arithmetic.size(figure) for figure in (635, 1_540, 131_358, 2_088_976, 1.3e9, None)]
     assert written == ["635 B", "1.54 KB", "131 KB", "2.09 MB", "1.3 GB", "-"], written
     assert (arithmetic.kib(3_277), arithmetic.count(3_381_234), arithmetic.count(188)) == ("3.36 MB", "3.38 M", "188")
-    assert [arithmetic.factor(figure) for figure in (1, 0.0512, 207.4)] == ["1.00", "0.0512", "207"]
+    assert [arithmetic.factor(figure) for figure in (1, 0.0512, 207.4)] == ["1.00", "0.051", "207"]
     assert arithmetic.with_spread(Spread(2, 1, 3)) == "2 [1 - 3]"
     assert arithmetic.with_spread(Spread(2, 2, 2)) == "2"
     assert arithmetic.table(["", "a"], [["b", 1]]) == "|  | a |\n| --- | ---: |\n| b | 1 |"
@@ -95,11 +98,12 @@ def test_the_table_of_peers():
     report = peers.measure(bench, made_up_servers(["snug", "mio-tungstenite"]), choice)
     report.missing.append("axum: there is no cargo on this machine")
     text = report.markdown()
-    assert "|  | deliveries/s, 8 x 4 | CPU a delivery, 8 x 4 |" in text, text
+    assert "|  | deliveries/s, 8 × 4 | CPU a delivery, 8 × 4 |" in text, text
     assert "| **made-up snug** | 3.5 M* | 0.2 µs |" in text, text
-    assert "| made-up mio-tungstenite | x 0.05 | x 1.00 |" in text, text
+    assert "| made-up mio-tungstenite | 0.05× | 1.00× |" in text, text
     assert "| made-up snug | 3.5 M [3 M - 4 M]* | 0.2 µs |" in text, text
     assert "**Missing:**\n- axum: there is no cargo" in text, text
+    assert "busiest with snug, 8x4: 95 % of the time" in text, text
     assert report.faults() == ["missing: axum: there is no cargo on this machine"]
     assert json.loads(json.dumps(report.json()))["figures"][0]["measured"]["median"] == 3.5e6
 
@@ -145,6 +149,21 @@ def test_what_there_is_not_cannot_be_chosen():
     for choice in (peers.Choice(None, None), goals.Choice(None, None)):
         assert all(key in servers.BUILDERS for key in choice.servers())
         assert all(case.by in measure.METHODS for case, _ in choice.plan())
+
+
+def test_the_fixtures_are_whole_and_pinned():
+    place = servers.FIXTURES
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", place / "floor" / "floor.c"], check=True)
+    ast.parse((place / "fastapi" / "server.py").read_text(encoding="utf-8"))
+    for line in (place / "fastapi" / "requirements.txt").read_text(encoding="utf-8").split():
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+    wanted, locked = (json.loads((place / "node" / name).read_text(encoding="utf-8"))
+                      for name in ("package.json", "package-lock.json"))
+    assert locked["packages"]["node_modules/ws"]["version"] == wanted["dependencies"]["ws"]
+    manifest, lock = ((place / "rust" / name).read_text(encoding="utf-8") for name in ("Cargo.toml", "Cargo.lock"))
+    assert "\n[workspace]\n" in manifest, "else cargo would look for it in our own workspace"
+    for crate in re.findall(r"(?m)^([\w-]+) = ", manifest.split("[dependencies]")[1].split("\n[")[0]):
+        assert f'\nname = "{crate}"\n' in lock, f"{crate} is not in the lock file"
 
 
 def made_up_servers(keys):

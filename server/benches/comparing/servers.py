@@ -71,7 +71,7 @@ def snug(key, *, name="Snug, in memory", store=("--memory",), dialect="plain"):
 
 
 def snug_on_disk(key):
-    return snug(key, name="Snug, on disk", store=("--data", "{folder}", "--sync", "always"))
+    return snug(key, name="Snug, each message on the disk first", store=("--data", "{folder}", "--sync", "always"))
 
 
 def snug_v1(key):
