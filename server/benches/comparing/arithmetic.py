@@ -69,7 +69,9 @@ def count(figure):
 
 
 def microseconds(figure):
-    return "-" if figure is None else f"{number(figure)} µs"
+    if figure is None:
+        return "-"
+    return f"{number(figure)} µs" if figure < 1000 else f"{number(figure / 1000)} ms"
 
 
 def factor(figure):

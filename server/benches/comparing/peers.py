@@ -17,9 +17,9 @@ COLUMNS = [
     ("installed", "size", "bytes", say.size),
 ]
 
-NOTE = ("Snug's own figures, and how many times as much the others have. 8 × 4: 8 publishers with 4 messages of 64 bytes "
-        "on the way each, 100 members; memory is what 1,000 idle connections add to the process. `*`: the generator was "
-        "busy for more than nine tenths of the time, so the server may be faster.")
+NOTE = ("Snug's own figures, and how many times as much the others have. 8 × 4: 8 publishers with 4 messages of 64 "
+        "bytes on the way each, 100 members; memory is what 1,000 idle connections add to the process. `*`: the "
+        "generator was busy for more than nine tenths of the time, so the server may be faster.")
 
 
 class Choice:

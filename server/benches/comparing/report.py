@@ -61,7 +61,8 @@ def machine():
         found = None
     processor = found[1].strip() if found else platform.machine()
     today = datetime.date.today().isoformat()
-    return f"{today}; {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average before {BUSY_BEFORE:.1f}"
+    where = f"{processor}, {os.cpu_count()} cores, Linux {platform.release()}"
+    return f"{today}; {where}; load average before {BUSY_BEFORE:.1f}"
 
 
 def vars_of(spread):

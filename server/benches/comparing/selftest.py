@@ -48,6 +48,7 @@ def test_figures_as_people_write_them():
     written = [arithmetic.size(figure) for figure in (635, 1_540, 131_358, 2_088_976, 1.3e9, None)]
     assert written == ["635 B", "1.54 KB", "131 KB", "2.09 MB", "1.3 GB", "-"], written
     assert (arithmetic.kib(3_277), arithmetic.count(3_381_234), arithmetic.count(188)) == ("3.36 MB", "3.38 M", "188")
+    assert [arithmetic.microseconds(figure) for figure in (0.2184, 134_000)] == ["0.218 µs", "134 ms"]
     assert [arithmetic.factor(figure) for figure in (1, 0.0512, 207.4)] == ["1.00", "0.051", "207"]
     assert arithmetic.with_spread(Spread(2, 1, 3)) == "2 [1 - 3]"
     assert arithmetic.with_spread(Spread(2, 2, 2)) == "2"
