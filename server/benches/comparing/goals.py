@@ -10,7 +10,7 @@ from .report import Report, checked, vars_of
 
 SERVERS = ["snug", "snug-v1", "snug-disk", "snug-small", "floor", "floor-one"]
 
-CPU = "cpu_us_per_delivery"
+CPU = "server.cpu_us_per_delivery"
 SPEED = "deliveries_per_second"
 
 
@@ -62,15 +62,15 @@ GOALS = [
     Goal("open", "lost", "lost", most=0),
     beside_floor("steady", "p50", "latency_us.p50", say.microseconds, most=1.05),
     beside_floor("steady", "p99", "latency_us.p99", say.microseconds, most=1.25),
-    Goal("idle", "memory of a connection (PSS)", "pss_bytes_per_connection", say.size, most=256),
-    Goal("idle", "the same after each has talked", "pss_bytes_per_connection_touched", say.size, most=256),
+    Goal("idle", "memory of a connection (PSS)", "server.pss_bytes_per_connection", say.size, most=256),
+    Goal("idle", "the same after each has talked", "server.pss_bytes_per_connection_touched", say.size, most=256),
     Goal("heap", "live heap of a connection", "per_connection", say.size, most=256),
-    Goal("idle", "resident, empty", "rss_kib_before", say.kib, most=2.5e6 / 1024),
-    Goal("idle", "resident, empty, on disk", "rss_kib_before", say.kib, server="snug-disk", most=2.5e6 / 1024),
-    Goal("idle-10000", "resident", "rss_kib_after", say.kib, most=6e6 / 1024),
-    Goal("idle-10000", "resident, on disk, with SQLite's cache", "rss_kib_after", say.kib, server="snug-disk",
+    Goal("idle", "resident, empty", "server.rss_kib_before", say.kib, most=2.5e6 / 1024),
+    Goal("idle", "resident, empty, on disk", "server.rss_kib_before", say.kib, server="snug-disk", most=2.5e6 / 1024),
+    Goal("idle-10000", "resident", "server.rss_kib_after", say.kib, most=6e6 / 1024),
+    Goal("idle-10000", "resident, on disk, with SQLite's cache", "server.rss_kib_after", say.kib, server="snug-disk",
          most=6e6 / 1024),
-    beside_floor("connect", "CPU a handshake", "cpu_us_per_handshake", say.microseconds, most=1.1),
+    beside_floor("connect", "CPU a handshake", "server.cpu_us_per_handshake", say.microseconds, most=1.1),
     Goal("size", "the server, stripped", "bytes", say.size, most=3e6),
     Goal("size", "the same without SQLite", "bytes", say.size, server="snug-small", most=1e6),
     *(Goal(case, "CPU a delivery, snug.v1 to plain", CPU, say.microseconds, server="snug-v1", beside="snug", most=1.3)
@@ -121,12 +121,13 @@ def report(measured, built, choice, rounds):
 def row(goal, measured):
     spread = goal.measured(measured)
     own, beside = (measured.spread(goal.case, key, goal.figure) for key in (goal.server, goal.beside))
-    star = "*" if goal.figure == SPEED and measured.load_was_the_limit(goal.case, goal.server) else ""
+    stars = ["*" if goal.figure == SPEED and measured.load_was_the_limit(goal.case, key) else ""
+             for key in (goal.server, goal.beside)]
     reached = {True: "yes", False: "**no**", None: "" if spread else "not measured"}[goal.is_reached(spread)]
     return [
         CASES[goal.case].words, goal.what,
-        goal.write(own.median) + star if own else "-",
-        goal.write(beside.median) if beside else "",
+        goal.write(own.median) + stars[0] if own else "-",
+        goal.write(beside.median) + stars[1] if beside else "",
         say.with_spread(spread, say.factor if goal.beside else goal.write), goal.limit(), reached,
     ]
 

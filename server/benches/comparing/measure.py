@@ -156,7 +156,7 @@ class Bench:
                 words.seek(0)
                 return instructions_in(words.read()), result["deliveries"]
 
-        return {"per_delivery": arithmetic.slope(run(4), run(1), "deliveries")}
+        return {"per_delivery": arithmetic.slope(run(6), run(1), "deliveries")}
 
     def by_massif(self, case, server):
         """Bytes of live heap for each idle connection, the allocator's own included. Only Snug says when all are in."""

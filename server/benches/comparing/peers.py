@@ -10,10 +10,10 @@ SERVERS = ["snug", "snug-disk", "floor", "mio-tungstenite", "tokio-tungstenite",
 COLUMNS = [
     ("deliveries/s, 8 × 4", "8x4", "deliveries_per_second", say.count),
     ("deliveries/s, 8 × 16", "8x16", "deliveries_per_second", say.count),
-    ("CPU a delivery, 8 × 4", "8x4", "cpu_us_per_delivery", say.microseconds),
-    ("CPU a handshake", "connect", "cpu_us_per_handshake", say.microseconds),
-    ("an idle connection", "idle", "pss_bytes_per_connection", say.size),
-    ("empty", "idle", "rss_kib_before", say.kib),
+    ("CPU a delivery, 8 × 4", "8x4", "server.cpu_us_per_delivery", say.microseconds),
+    ("CPU a handshake", "connect", "server.cpu_us_per_handshake", say.microseconds),
+    ("an idle connection", "idle", "server.pss_bytes_per_connection", say.size),
+    ("empty", "idle", "server.rss_kib_before", say.kib),
     ("installed", "size", "bytes", say.size),
 ]
 

@@ -88,7 +88,7 @@ def test_what_is_wrong_with_a_run_is_said():
 
 
 def test_the_table_of_peers():
-    talk = {"cpu_us_per_delivery": 0.2, "deliveries_per_second": 3e6, "load_cpu_percent": 95.0}
+    talk = {"server": {"cpu_us_per_delivery": 0.2}, "deliveries_per_second": 3e6, "load_cpu_percent": 95.0}
     bench = MadeUpBench({
         "snug": [talk, {**talk, "deliveries_per_second": 4e6}],
         # In a slow second round both are slow.
@@ -110,11 +110,13 @@ def test_the_table_of_peers():
 
 
 def test_the_table_of_goals():
-    good = {"cpu_us_per_delivery": 0.21, "deliveries_per_second": 1_979_000.0, "lost": 0, "load_cpu_percent": 50,
-            "latency_us": {"p50": 100, "p99": 110}, "rss_kib_before": 2_400, "rss_kib_after": 5_000,
-            "pss_bytes_per_connection": 240, "pss_bytes_per_connection_touched": 300, "per_delivery": 1.03,
-            "per_connection": 200, "cpu_us_per_handshake": 21, "bytes": 2_088_976, "us": 250}
-    floor = {**good, "cpu_us_per_delivery": 0.2, "latency_us": {"p50": 100, "p99": 80}, "per_delivery": 1.02}
+    server = {"cpu_us_per_delivery": 0.21, "rss_kib_before": 2_400, "rss_kib_after": 5_000,
+              "pss_bytes_per_connection": 240, "pss_bytes_per_connection_touched": 300, "cpu_us_per_handshake": 21}
+    good = {"server": server, "deliveries_per_second": 1_979_000.0, "lost": 0, "load_cpu_percent": 50,
+            "latency_us": {"p50": 100, "p99": 110}, "per_delivery": 1.03, "per_connection": 200,
+            "bytes": 2_088_976, "us": 250}
+    floor = {**good, "server": {**server, "cpu_us_per_delivery": 0.2}, "latency_us": {"p50": 100, "p99": 80},
+             "per_delivery": 1.02}
     bench = MadeUpBench({"snug": [good], "snug-disk": [good], "floor": [floor], "floor-one": [floor]})
     choice = goals.Choice(None, None)
     built = made_up_servers(["snug", "snug-disk", "floor", "floor-one"])
