@@ -32,7 +32,13 @@ pub(crate) fn measure(server: &Path) -> Figures {
 
 fn what_people_add(server: &Server) -> [(&'static str, f64); 3] {
     let own = || settled(|| server.own_memory());
-    growth(|number| Room::come(server.address, Dialect::Plain, &number, IN_A_ROOM), own)
+    // All of a room come in one turn, so that chance has little to do with how the memory is cut up.
+    let come = |name: String| {
+        let mut room = server.while_stopped(|| Room::dial(server.address, Dialect::Plain, &name, IN_A_ROOM));
+        room.enter();
+        room
+    };
+    growth(come, own)
 }
 
 /// How much a figure grows for each connection when it is idle, and when each has said a line, which the store keeps; and
