@@ -1,8 +1,9 @@
-//! Faults, seeded to see whether our own tests would notice them: seven that lose something, one that costs. They exist only with the feature `faults`, which
-//! no release has; without it `has` is false when the program is compiled, and nothing of this is left in it. Which
-//! one is there, if any, says the environment variable `SNUG_FAULT`, by its name in [`ALL`] or [`DEAR`].
+//! Faults, seeded to see whether our own tests would notice them: seven that lose something, and one that only costs. They
+//! exist only with the feature `faults`, which no release has; without it `has` is false when the program is compiled, and
+//! nothing of this is left in it. Which one is there, if any, says the environment variable `SNUG_FAULT`, by its name in
+//! [`ALL`] or [`DEAR`].
 //!
-//! `tests/delivery/seeded.rs` runs the seven, `.ci/budget --prove` the other one. Where they are done is found by `faults::`.
+//! `tests/delivery/seeded.rs` runs the seven, `.ci/budget --prove` the other. Where they are done is found by `faults::`.
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! User instructions, by callgrind(1) on the release server. What the same evening costs with more of one thing tells what
 //! that thing costs: the start, the end and those who come are in both.
 //!
-//! Valgrind's processor is the same everywhere: one that has AVX2 and no instructions for SHA. So what glibc chooses by the
+//! Valgrind shows all x86-64 machines with AVX2 the same processor, without instructions for SHA. So what glibc chooses by the
 //! processor does not change the figures; which glibc and which compiler it is may, and the limits leave a margin for that.
 
 use std::fs;
