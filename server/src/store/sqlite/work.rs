@@ -69,7 +69,8 @@ impl Engine for Sqlite {
             let stored = doubt.first().is_some_and(|first| self.is_stored(first));
             answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Late));
         }
-        let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
+        let adds = letters.iter().any(|letter| matches!(letter, Letter::Record(_)));
+        let mode = if adds && self.folder.is_full() { Mode::Refuse } else { Mode::Store };
         #[cfg(feature = "faults")]
         let Some(mode) = self.tell_early(wall, letters, mode, answers) else { return };
         let outcomes = match self.attempt(wall, letters, mode) {
