@@ -362,6 +362,8 @@ impl Desk for Server {
     }
 
     fn fan_out(&mut self, outbox: &mut Outbox) {
+        // The last call of a turn that may find letters which were put in behind the mail.
+        self.store.hand_over();
         let speech = &self.speech;
         self.rooms.deliver(outbox, &self.hub, |slot| {
             speech.get(slot as usize).map_or(Dialect::V1, |speech| speech.dialect)
