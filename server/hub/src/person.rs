@@ -9,7 +9,7 @@ use core::str;
 
 use hashbrown::HashTable;
 use protocol::chat::id::UserId;
-use protocol::chat::name::{Nick, fold};
+use protocol::chat::name::{Nick, folds_alike};
 use protocol::limits::MAX_NICK;
 
 use crate::dense::{Dense, Seed};
@@ -85,7 +85,7 @@ impl Persons {
 
     /// Who has this nick, in whatever case.
     pub(crate) fn by_nick(&self, nick: &str) -> Option<PersonId> {
-        let same = |number: &u32| fold(self.table[*number].nick.as_str()).eq(fold(nick));
+        let same = |number: &u32| folds_alike(self.table[*number].nick.as_str(), nick);
         self.by_nick.find(self.seed.hash_folded(nick), same).copied().map(PersonId)
     }
 
