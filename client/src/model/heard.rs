@@ -42,8 +42,7 @@ impl Model {
             Event::Who { id, room, people, count } => {
                 self.answered(id.as_deref());
                 let Ok(room) = RoomName::new(room.into_owned()) else { return };
-                let people =
-                    people.map(|people| people.iter().map(|person| person.nick.into_owned()).collect());
+                let people = people.map(|people| people.nicks().map(str::to_owned).collect());
                 asks.push(Ask::Tell(News::People { room, people, count }));
             }
             Event::Rooms { id, rooms } => {

@@ -248,13 +248,9 @@ pub fn folds_alike(one: &str, other: &str) -> bool {
 #[must_use]
 pub fn fold_head(name: &str) -> u128 {
     let mut head = [0; 16];
-    if name.is_ascii() {
-        head.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from.to_ascii_lowercase());
-    } else {
-        // The order of characters is that of their bytes in UTF-8.
-        let folded: String = fold(name).take(head.len()).collect();
-        head.iter_mut().zip(folded.bytes()).for_each(|(to, from)| *to = from);
-    }
+    // The order of characters is that of their bytes in UTF-8.
+    let folded: String = fold(name).take(head.len()).collect();
+    head.iter_mut().zip(folded.bytes()).for_each(|(to, from)| *to = from);
     u128::from_be_bytes(head)
 }
 

@@ -59,6 +59,11 @@ impl People {
         })
     }
 
+    /// Each one's nick.
+    pub fn nicks(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.ends.iter().map(|&(middle, end)| self.words.get(middle..end).unwrap_or_default())
+    }
+
     /// The identity stands there; this is the nick.
     fn end(&mut self, nick: &str) {
         let middle = self.words.len();
@@ -128,6 +133,7 @@ mod tests {
         people.push(UserId([0x0b; 10]), "Jürgen");
         let listed: Vec<_> = people.iter().map(|person| format!("{} {}", person.user, person.nick)).collect();
         assert_eq!(listed, ["a0a0a0a0a0a0a0a0a0a0 anna", "0b0b0b0b0b0b0b0b0b0b Jürgen"]);
+        assert!(people.nicks().eq(["anna", "Jürgen"]));
         assert_eq!((people.len(), people.is_empty()), (2, false));
         assert_eq!(people.iter().collect::<People>(), people);
         assert_eq!((People::default().len(), People::default().is_empty()), (0, true));

@@ -205,13 +205,13 @@ fn people_are(count: u32) -> String {
 /// `alice`, `alice and bob`, `alice, bob and carol`.
 fn names(people: &People) -> String {
     let mut list = String::with_capacity(people.len() * 16);
-    for (i, person) in people.iter().enumerate() {
+    for (i, nick) in people.nicks().enumerate() {
         match i {
             0 => {}
             _ if i + 1 == people.len() => list.push_str(" and "),
             _ => list.push_str(", "),
         }
-        list.push_str(&person.nick);
+        list.push_str(nick);
     }
     list
 }

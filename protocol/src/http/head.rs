@@ -183,7 +183,7 @@ impl<'h> Head<'h> {
             return Err(Refusal::HeaderValue);
         }
         for name in SINGLE {
-            if self.values(name).count() > 1 {
+            if self.lines().filter(|line| line.name.eq_ignore_ascii_case(name)).count() > 1 {
                 return Err(Refusal::Twice(name));
             }
         }

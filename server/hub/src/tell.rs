@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 
 use protocol::chat::event::{Entry, Event, Message, Presence};
 use protocol::chat::id::{self, UserId};
-use protocol::chat::name::{fold, fold_head};
+use protocol::chat::name::fold;
 use protocol::chat::people::People;
 use protocol::time::Millis;
 
@@ -30,7 +30,7 @@ impl Hub {
         }
         let members = self.rooms[room].members.as_slice().iter();
         // To fold both nicks at each comparison took four fifths of a join into a room of thirty.
-        let placed = |person: PersonId| (fold_head(self.persons[person].nick.as_str()), person);
+        let placed = |person: PersonId| (self.persons[person].nick.head(), person);
         let mut persons: Vec<(u128, PersonId)> =
             members.filter_map(|slot| Some(placed(self.named(*slot)?.person))).collect();
         let whole = |person: PersonId| self.persons[person].nick;
