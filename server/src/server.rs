@@ -197,8 +197,12 @@ impl Server {
     }
 
     fn publish(&mut self, room: RoomId, event: &Event<'_>, except: &[u32], outbox: &mut Outbox) {
-        let scratch = &mut self.scratch;
-        let range = self.rooms.append(outbox, room, |dialect, log| frame(dialect, event, scratch, log));
+        let (scratch, hub) = (&mut self.scratch, &self.hub);
+        let range = self.rooms.append(outbox, room, |dialect, log| {
+            if hub.is_spoken(room, dialect) {
+                frame(dialect, event, scratch, log);
+            }
+        });
         for &slot in except {
             self.rooms.except(outbox, room, slot, range, 0..0);
         }
@@ -206,9 +210,12 @@ impl Server {
 
     fn deliver(&mut self, room: RoomId, applied: &Applied, audience: &Audience, outbox: &mut Outbox) {
         let user = id::text(applied.entry.user);
-        let scratch = &mut self.scratch;
+        let (scratch, hub) = (&mut self.scratch, &self.hub);
+        // In a room where all speak one dialect, to write it in the other too took a fifth of all that a message takes.
         let range = self.rooms.append(outbox, room, |dialect, log| {
-            frame(dialect, &message(&applied.room, &applied.entry, &user, None), scratch, log);
+            if hub.is_spoken(room, dialect) {
+                frame(dialect, &message(&applied.room, &applied.entry, &user, None), scratch, log);
+            }
         });
         self.rooms.is_entry(room, u64::from(audience.author_inside));
 
@@ -338,7 +345,7 @@ impl Desk for Server {
             if let Some(input) = self.take_in(answer, posted, outbox) {
                 self.tell_hub(now, input, outbox);
             }
-            if self.rooms.is_full(outbox) || outbox.end(LogId::PRIVATE) > PAGES_AT_ONCE {
+            if self.rooms.is_full() || outbox.end(LogId::PRIVATE) > PAGES_AT_ONCE {
                 // There may be more, and nothing else would wake the loop up for it.
                 return self.store.mail() > 0;
             }
