@@ -181,6 +181,14 @@ impl Conn {
         self.transport.register(registry, token)
     }
 
+    /// Wants to know when the kernel takes bytes again.
+    ///
+    /// # Errors
+    /// As [`Transport::watch_room`].
+    pub fn watch_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.transport.watch_room(registry, token)
+    }
+
     /// Begins the closing handshake, or cuts a connection off that is not a WebSocket yet. The desk hears of the end
     /// at once, so nothing can be said behind the close frame.
     pub fn send_close<D: Desk>(
