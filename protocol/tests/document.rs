@@ -195,7 +195,7 @@ fn the_plain_conversation_is_what_the_code_says() {
     let joined = Joined {
         id: None,
         room: "lobby".into(),
-        people: Some(vec![person("alice"), person("bob"), person("guest-4711")]),
+        people: Some([person("alice"), person("bob"), person("guest-4711")].into()),
         count: 3,
         topic: Some("tea at four".into()),
         first: 1,
@@ -222,10 +222,10 @@ fn the_plain_conversation_is_what_the_code_says() {
         said(entry(2, "bob", "hello")),
         said(entry(3, "bob", "a message of two lines:\nthis is the second")),
         said(Entry { kind: Kind::Me, ..entry(4, "alice", "waves") }),
-        presence(vec![person("carol")], vec![]),
+        presence([person("carol")].into(), [].into()),
         Event::Renamed(renamed),
         said(Entry { kind: Kind::Topic, ..entry(5, "rob", "cake at five") }),
-        presence(vec![], vec![person("rob")]),
+        presence([].into(), [person("rob")].into()),
         Event::Error(failure),
         Event::Stored(Stored { id: None, room: "lobby".into(), seq: 18, time: 0, dup: false }),
     ] {

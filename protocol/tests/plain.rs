@@ -6,6 +6,7 @@ use protocol::chat::event::{
     Entry, ErrorCode, Event, Failure, Joined, Kind, Presence, Renamed, Reset, ResetReason, RoomInfo, Stored,
 };
 use protocol::chat::name::{Nick, Text, TextFault, is_line_break};
+use protocol::chat::people::People;
 use protocol::chat::plain::{self, read, write};
 use protocol::chat::request::{Request, Since};
 use protocol::chat::slash::{self, COMMANDS, Typed};
@@ -38,7 +39,7 @@ fn a_conversation_as_a_plain_connection_reads_it() {
     let joined = Event::Joined(Joined {
         id: None,
         room: "lobby".into(),
-        people: Some(vec![person("alice"), person("bob"), person("carol")]),
+        people: Some([person("alice"), person("bob"), person("carol")].into()),
         count: 3,
         topic: Some("tea at four".into()),
         first: 1,
@@ -90,8 +91,8 @@ fn a_conversation_as_a_plain_connection_reads_it() {
 #[test]
 fn questions_and_their_answers() {
     let who = |people, count| Event::Who { id: None, room: "lobby".into(), people, count };
-    assert_eq!(shown(&who(Some(vec![]), 0)), "* nobody is in lobby");
-    assert_eq!(shown(&who(Some(vec![person("bob")]), 1)), "* 1 person is in lobby: bob");
+    assert_eq!(shown(&who(Some([].into()), 0)), "* nobody is in lobby");
+    assert_eq!(shown(&who(Some([person("bob")].into()), 1)), "* 1 person is in lobby: bob");
     assert_eq!(shown(&who(None, 231)), "* 231 people are in lobby");
 
     let info = |room: &'static str, count, topic: Option<&'static str>| RoomInfo {
@@ -114,7 +115,7 @@ fn questions_and_their_answers() {
         let room = "lobby".into();
         Event::Joined(Joined { id: None, room, people, count, topic: None, first: 0, last: 0 })
     };
-    assert_eq!(shown(&joined(Some(vec![person("bob")]), 1)), "* you are in lobby; nobody else is here");
+    assert_eq!(shown(&joined(Some([person("bob")].into()), 1)), "* you are in lobby; nobody else is here");
     assert_eq!(shown(&joined(None, 231)), "* you are in lobby; 231 people are here");
 
     let reset = Reset { room: "lobby".into(), reason: ResetReason::Epoch, first: 1, last: 9 };
@@ -138,7 +139,8 @@ fn help_is_the_table() {
 
 #[test]
 fn of_some_things_nothing_is_said() {
-    let crowd = Presence { room: "stadium".into(), entered: vec![], left: vec![], count: 4001 };
+    let crowd =
+        Presence { room: "stadium".into(), entered: People::default(), left: People::default(), count: 4001 };
     assert_eq!(shown(&Event::Presence(crowd)), "");
     assert_eq!(shown(&Event::Typing { room: "lobby".into(), user: "u".into(), nick: "bob".into() }), "");
     assert_eq!(shown_entry(Kind::Unknown, "bob", "x"), "");

@@ -42,6 +42,8 @@ struct Line {
     /// What the poll has not told yet.
     readable: bool,
     writable: bool,
+    /// The poll also tells when there is room.
+    watches_room: bool,
 }
 
 /// A pair of ends. The kernel takes whatever it is given, until [`Peer::stall`].
@@ -56,7 +58,12 @@ impl Socket {
         line.token = Some(token);
         // Whatever is so at that moment is an edge.
         line.readable = line.ended || !line.inbound.is_empty();
-        line.writable = line.room > 0;
+    }
+
+    pub(crate) fn watch_room(&self) {
+        let line = &mut self.0.lock();
+        line.watches_room = true;
+        line.writable |= line.room > 0;
     }
 
     pub(crate) fn finish(&self) {
@@ -137,7 +144,7 @@ impl Peer {
         let line = &mut self.0.lock();
         line.inbound.clear();
         (line.ended, line.broken) = (true, true);
-        (line.readable, line.writable) = (true, true);
+        (line.readable, line.writable) = (true, line.watches_room);
     }
 
     /// The kernel takes no more.
@@ -150,7 +157,7 @@ impl Peer {
         let line = &mut self.0.lock();
         line.room = line.room.saturating_add(bytes);
         if bytes > 0 && std::mem::take(&mut line.refused) {
-            line.writable = true;
+            line.writable |= line.watches_room;
         }
     }
 

@@ -10,7 +10,8 @@
 //! * who became live in mid-turn does not get what was said before;
 //! * who is behind gets nothing from here; pages come instead.
 //!
-//! Members and exceptions are both sorted by slot, so one merge serves a room of any size.
+//! Members and exceptions are both sorted by slot, so one merge serves a room of any size. A room is found by its
+//! number, so hundreds of rooms in one turn cost no more each.
 
 use std::ops::Range;
 
@@ -26,7 +27,14 @@ const TURN_BYTES: Offset = 64 * 1024;
 /// The rooms' logs of this turn.
 #[derive(Debug, Default)]
 pub(crate) struct FanOut {
+    /// In the order in which they began to speak.
     rooms: Vec<RoomLog>,
+    /// By the room's number: which of `rooms` it is, counted from 1, or 0 if none.
+    places: Vec<u32>,
+    /// Of all rooms.
+    exceptions: Vec<Exception>,
+    /// Some room has had its share.
+    is_full: bool,
 }
 
 #[derive(Debug)]
@@ -34,7 +42,6 @@ struct RoomLog {
     room: RoomId,
     plain: LogId,
     v1: LogId,
-    exceptions: Vec<Exception>,
     /// How many entries are among what the log says, for the counter.
     entries: u64,
     /// How many times one of them is not told to a member that is live in the end.
@@ -54,7 +61,11 @@ const END: Place = Place { plain: Offset::MAX, v1: Offset::MAX };
 /// What one member gets otherwise than the others.
 #[derive(Clone, Debug)]
 struct Exception {
+    /// Which of the rooms, as in `places`.
+    place: u32,
     slot: u32,
+    /// In which order they were made. 0 for a member that is behind: that comes first, and leaves nothing.
+    number: u32,
     from: Place,
     to: Place,
     instead: Range<Offset>,
@@ -68,15 +79,16 @@ impl FanOut {
         room: RoomId,
         mut write: impl FnMut(Dialect, &mut Vec<u8>),
     ) -> (Place, Place) {
-        let log = self.open(outbox, room);
+        let (_, log) = self.open(outbox, room);
         let plain = outbox.append(log.plain, |out| write(Dialect::Plain, out));
         let v1 = outbox.append(log.v1, |out| write(Dialect::V1, out));
+        self.is_full |= plain.end.max(v1.end) >= TURN_BYTES;
         (Place { plain: plain.start, v1: v1.start }, Place { plain: plain.end, v1: v1.end })
     }
 
     /// What was appended last is an entry; `untold` members get something else in its place.
     pub(crate) fn is_entry(&mut self, room: RoomId, untold: u64) {
-        if let Some(log) = self.rooms.iter_mut().find(|log| log.room == room) {
+        if let Some((_, log)) = self.find(room) {
             log.entries += 1;
             log.untold += untold;
         }
@@ -91,56 +103,88 @@ impl FanOut {
         (from, to): (Place, Place),
         instead: Range<Offset>,
     ) {
-        self.open(outbox, room).exceptions.push(Exception { slot, from, to, instead });
+        let (place, _) = self.open(outbox, room);
+        self.except_at(place, slot, (from, to), instead);
+    }
+
+    fn except_at(&mut self, place: u32, slot: u32, (from, to): (Place, Place), instead: Range<Offset>) {
+        let number = self.exceptions.len() as u32 + 1;
+        self.exceptions.push(Exception { place, slot, number, from, to, instead });
     }
 
     /// A member gets what is said in the room from now on.
     pub(crate) fn live_from_here(&mut self, outbox: &mut Outbox, room: RoomId, slot: u32) {
-        let Some(log) = self.rooms.iter_mut().find(|log| log.room == room) else { return };
+        let Some((place, log)) = self.find(room) else { return };
         let here = Place { plain: outbox.end(log.plain), v1: outbox.end(log.v1) };
-        log.exceptions.push(Exception { slot, from: Place::default(), to: here, instead: 0..0 });
         log.untold += log.entries;
+        self.except_at(place, slot, (Place::default(), here), 0..0);
     }
 
     /// Whether some room has had its share of this turn.
-    pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
-        self.rooms.iter().any(|log| outbox.end(log.plain).max(outbox.end(log.v1)) >= TURN_BYTES)
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Makes the logs due to those who are to read them, and forgets them.
     pub(crate) fn deliver(&mut self, outbox: &mut Outbox, hub: &Hub, dialect: impl Fn(u32) -> Dialect) {
-        for mut log in self.rooms.drain(..) {
-            // A stable sort: the exceptions of one member stay in the order of the log, but being behind comes first,
-            // and leaves nothing of it.
-            let nothing = |slot: u32| Exception { slot, from: Place::default(), to: END, instead: 0..0 };
-            log.exceptions.splice(0..0, hub.behind(log.room).map(nothing));
-            let live = hub.members(log.room).len().saturating_sub(hub.behind(log.room).count()) as u64;
+        for (log, place) in self.rooms.iter().zip(1..) {
+            let behind = hub.behind(log.room).map(|slot| Exception {
+                place,
+                slot,
+                number: 0,
+                from: Place::default(),
+                to: END,
+                instead: 0..0,
+            });
+            let before = self.exceptions.len();
+            self.exceptions.extend(behind);
+            let live = hub.members(log.room).len().saturating_sub(self.exceptions.len() - before) as u64;
             outbox.metrics.told += (log.entries * live).saturating_sub(log.untold);
-            log.exceptions.sort_by_key(|exception| exception.slot);
-            let mut exceptions = log.exceptions.as_slice();
+        }
+        self.exceptions.sort_unstable_by_key(|exception| (exception.place, exception.slot, exception.number));
+        let mut exceptions = self.exceptions.as_slice();
+        for (log, place) in self.rooms.iter().zip(1..) {
             for &slot in hub.members(log.room) {
-                let skip = exceptions.partition_point(|exception| exception.slot < slot);
-                exceptions = exceptions.get(skip..).unwrap_or_default();
-                let count = exceptions.partition_point(|exception| exception.slot == slot);
-                let (own, rest) = exceptions.split_at(count);
-                exceptions = rest;
-                deliver_to(outbox, &log, slot, dialect(slot), own);
+                let here = |exception: &Exception| (exception.place, exception.slot).cmp(&(place, slot));
+                // Those of members that have left are passed over.
+                let own;
+                (_, exceptions) = split_while(exceptions, |exception| here(exception).is_lt());
+                (own, exceptions) = split_while(exceptions, |exception| here(exception).is_eq());
+                deliver_to(outbox, log, slot, dialect(slot), own);
+            }
+            if let Some(place) = self.places.get_mut(log.room.index()) {
+                *place = 0;
             }
         }
+        self.rooms.clear();
+        self.exceptions.clear();
+        self.is_full = false;
     }
 
-    fn open(&mut self, outbox: &mut Outbox, room: RoomId) -> &mut RoomLog {
-        // Rooms that speak in one turn are few: what many rooms say arrives over many turns.
-        let index = match self.rooms.iter().position(|log| log.room == room) {
-            Some(index) => index,
-            None => {
-                let (plain, v1) = (outbox.open_log(), outbox.open_log());
-                self.rooms.push(RoomLog { room, plain, v1, exceptions: Vec::new(), entries: 0, untold: 0 });
-                self.rooms.len() - 1
-            }
-        };
-        &mut self.rooms[index]
+    /// The log of a room that has said something in this turn, and its place.
+    fn find(&mut self, room: RoomId) -> Option<(u32, &mut RoomLog)> {
+        let place = *self.places.get(room.index())?;
+        Some((place, self.rooms.get_mut((place as usize).checked_sub(1)?)?))
     }
+
+    fn open(&mut self, outbox: &mut Outbox, room: RoomId) -> (u32, &mut RoomLog) {
+        if self.places.len() <= room.index() {
+            self.places.resize(room.index() + 1, 0);
+        }
+        let place = &mut self.places[room.index()];
+        if *place == 0 {
+            let (plain, v1) = (outbox.open_log(), outbox.open_log());
+            self.rooms.push(RoomLog { room, plain, v1, entries: 0, untold: 0 });
+            *place = self.rooms.len() as u32;
+        }
+        (*place, &mut self.rooms[*place as usize - 1])
+    }
+}
+
+/// Splits off the front for which something holds. It is almost always empty.
+fn split_while(all: &[Exception], holds: impl Fn(&Exception) -> bool) -> (&[Exception], &[Exception]) {
+    let count = all.iter().take_while(|exception| holds(exception)).count();
+    all.split_at(count)
 }
 
 fn deliver_to(outbox: &mut Outbox, log: &RoomLog, slot: u32, dialect: Dialect, exceptions: &[Exception]) {

@@ -1,8 +1,9 @@
-//! Seven faults, seeded to see whether our own tests would notice them. They exist only with the feature `faults`, which
-//! no release has; without it `has` is false when the program is compiled, and nothing of this is left in it. Which
-//! one is there, if any, says the environment variable `SNUG_FAULT`, by its name in [`ALL`].
+//! Faults, seeded to see whether our own tests would notice them: seven that lose something, and one that only costs. They
+//! exist only with the feature `faults`, which no release has; without it `has` is false when the program is compiled, and
+//! nothing of this is left in it. Which one is there, if any, says the environment variable `SNUG_FAULT`, by its name in
+//! [`ALL`] or [`DEAR`].
 //!
-//! `tests/delivery/seeded.rs` runs them all. Where they are done is found by `faults::`.
+//! `tests/delivery/seeded.rs` runs the seven, `.ci/budget --prove` the other. Where they are done is found by `faults::`.
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +23,14 @@ pub enum Fault {
     /// Now and then a commit is done and seems to have failed. That it was done is found out and told, but the last
     /// number is given again.
     NumberAgain,
+    /// Something is allocated for each connection that is written to.
+    AllocatePerRecipient,
 }
 
-/// All of them, and what each is called.
+/// The one that loses nothing, and only costs.
+pub const DEAR: (Fault, &str) = (Fault::AllocatePerRecipient, "an allocation for each recipient");
+
+/// All that lose something, and what each is called.
 pub const ALL: [(Fault, &str); 7] = [
     (Fault::TickEarly, "tick before commit"),
     (Fault::Lazy, "synchronous=NORMAL"),
@@ -64,7 +70,7 @@ mod seeded {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    use crate::faults::{ALL, Fault};
+    use crate::faults::{ALL, DEAR, Fault};
 
     static COMMITS: AtomicU32 = AtomicU32::new(0);
     static IS_BEHIND: AtomicBool = AtomicBool::new(false);
@@ -73,8 +79,8 @@ mod seeded {
         static SEEDED: OnceLock<Option<Fault>> = OnceLock::new();
         let seeded = SEEDED.get_or_init(|| {
             let name = std::env::var("SNUG_FAULT").ok()?;
-            let known = ALL.into_iter().find(|(_, known)| *known == name);
-            Some(known.unwrap_or_else(|| panic!("SNUG_FAULT={name} is none of {ALL:?}")).0)
+            let known = ALL.into_iter().chain([DEAR]).find(|(_, known)| *known == name);
+            Some(known.unwrap_or_else(|| panic!("SNUG_FAULT={name} is none of {ALL:?}, nor {DEAR:?}")).0)
         });
         *seeded == Some(fault)
     }

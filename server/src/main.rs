@@ -95,7 +95,7 @@ fn desk(config: Config, bell: Bell) -> Result<Server, String> {
     Ok(Server::new(
         Hub::new(hub),
         store.with_depth(bound(config.limits.mail).map(|letters| letters as usize)),
-        secret,
+        secrets,
         origins,
     ))
 }
@@ -229,9 +229,9 @@ fn random<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// A new person's secret. The system gave random numbers at the start, so it has them; without, nobody may be let in.
-fn secret() -> [u8; 16] {
-    random().expect("the system gives random numbers once it has begun to")
+/// For new persons. The system gave random numbers at the start, so it has them; without, nobody may be let in.
+fn secrets(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system gives random numbers once it has begun to");
 }
 
 fn cannot_start(program: &str, fault: &str) -> ExitCode {

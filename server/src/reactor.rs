@@ -14,8 +14,9 @@
 //! Greeting is in `greet.rs`, reading in `read.rs`, flushing and reaping in `flush.rs`. What only scripts need is in
 //! `scripted.rs`.
 //!
-//! Sockets are registered once, for both directions, edge-triggered. So an edge must never be forgotten: who is left
-//! with unread bytes is on the `again` list, who could not write is `blocked` until the writable edge.
+//! Sockets are registered edge-triggered: for reading at once, for writing when the kernel first takes no more. So an
+//! edge must never be forgotten: who is left with unread bytes is on the `again` list, who could not write is `blocked`
+//! until the writable edge.
 
 mod flush;
 mod greet;
@@ -121,7 +122,9 @@ impl<D: Desk> Reactor<D> {
         let fault = |error: io::Error| format!("cannot start the event loop: {error}");
         let poll = Poll::new().map_err(fault)?;
         let signals = StopSignals::catch(poll.registry(), Source::Signals.token()).map_err(fault)?;
-        let listeners = Listeners::bind(poll.registry(), places, |index| Source::Listener(index).token())?;
+        let patience = Span(settings.patience.idle.0 + settings.patience.pong.0);
+        let token = |index| Source::Listener(index).token();
+        let listeners = Listeners::bind(poll.registry(), places, patience, token)?;
         let bell = Bell::new(poll.registry(), Source::Bell.token()).map_err(fault)?;
         Ok(Self::new(poll, Some(signals), listeners, settings, desk(bell)?))
     }

@@ -101,7 +101,7 @@ impl Stage {
         (limits.rooms_per_connection, limits.connections_per_person, limits.rooms) = (3, 3, 4);
         let (engine, gate) = Gate::before(Memory::new(EPOCH, ring));
         let desk =
-            Server::new(Hub::new(limits), Store::new(engine).with_depth(mail), secret, Origins::default());
+            Server::new(Hub::new(limits), Store::new(engine).with_depth(mail), secrets, Origins::default());
         let door = Door::new();
         let reactor = Reactor::scripted(door.clone(), settings, desk).expect("an epoll instance");
         Self { reactor, door, gate, now: 0, peers: Vec::new(), rumours: Vec::new(), begin_with: 0 }
@@ -234,10 +234,13 @@ thread_local! {
     static NEXT_SECRET: Cell<u64> = const { Cell::new(1) };
 }
 
-fn secret() -> [u8; 16] {
-    let count = NEXT_SECRET.get();
-    NEXT_SECRET.set(count + 1);
-    // Nobody guesses one by chance.
-    let (low, high) = (count.wrapping_mul(0x9e37_79b9_7f4a_7c15), count.wrapping_mul(0xd134_2543_de82_ef95));
-    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+fn secrets(bytes: &mut [u8]) {
+    for secret in bytes.chunks_exact_mut(16) {
+        let count = NEXT_SECRET.get();
+        NEXT_SECRET.set(count + 1);
+        // Nobody guesses one by chance.
+        let (low, high) =
+            (count.wrapping_mul(0x9e37_79b9_7f4a_7c15), count.wrapping_mul(0xd134_2543_de82_ef95));
+        secret.copy_from_slice(&(u128::from(high) << 64 | u128::from(low)).to_be_bytes());
+    }
 }

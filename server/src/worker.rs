@@ -1,5 +1,8 @@
-//! A thread that does the loop's slow work: questions go in, answers come out in batches, a bell tells the loop. The
+//! A thread that does the loop's slow work: questions go in and answers come out in batches, a bell tells the loop. The
 //! organs' shared tool; must not know what is asked.
+//!
+//! What the loop asks in one go is handed over together. One by one, the thread would begin with the first as soon as
+//! it is there and leave the others for later: a tenth to a fifth of all commits were for one message.
 //!
 //! The loop never waits here. The thread does: for questions, and with a batch of answers until the loop has taken the
 //! one before, so that answers do not pile up either.
@@ -39,7 +42,9 @@ impl Bell {
 
 /// See the module's head. When it is dropped, what was asked is still done.
 pub struct Worker<Q, A> {
-    questions: Option<Sender<Q>>,
+    /// What was asked, and is not yet handed over.
+    asked: VecDeque<Q>,
+    questions: Option<Sender<VecDeque<Q>>>,
     answers: Receiver<A>,
     thread: Option<JoinHandle<()>>,
     /// Kept, since closing the last one takes back that it rang.
@@ -60,24 +65,30 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         is_patient: fn(&Q) -> bool,
         mut work: impl FnMut(&mut VecDeque<Q>) -> A + Send + 'static,
     ) -> io::Result<Self> {
-        let (questions, asked) = channel();
+        let (questions, handed_over) = channel();
         let (answered, answers) = sync_channel(1);
         let ours = bell.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
             let at_the_end = RingWhenDropped(bell);
             // Dropped before it rings, so that the loop then finds nobody there.
             let answered = answered;
-            let asked = Asked { questions: asked, rhythm, is_patient };
+            let asked = Asked { questions: handed_over, rhythm, is_patient };
             serve(&asked, &answered, &at_the_end.0, &mut work);
         })?;
-        Ok(Self { questions: Some(questions), answers, thread: Some(thread), _bell: ours })
+        let asked = VecDeque::new();
+        Ok(Self { asked, questions: Some(questions), answers, thread: Some(thread), _bell: ours })
     }
 
-    /// Asks. Takes no time.
-    pub fn ask(&self, question: Q) {
-        if let Some(questions) = &self.questions {
+    /// Asks, when it is next handed over.
+    pub fn ask(&mut self, question: Q) {
+        self.asked.push_back(question);
+    }
+
+    /// Gives the thread what was asked. Takes no time.
+    pub fn hand_over(&mut self) {
+        if let Some(questions) = self.questions.as_ref().filter(|_| !self.asked.is_empty()) {
             // It fails when the thread has panicked, and then the next `answer` says so.
-            let _ = questions.send(question);
+            let _ = questions.send(std::mem::take(&mut self.asked));
         }
     }
 
@@ -139,7 +150,7 @@ fn serve<Q, A>(
 
 /// The questions' end of the channel.
 struct Asked<Q> {
-    questions: Receiver<Q>,
+    questions: Receiver<VecDeque<Q>>,
     rhythm: Rhythm,
     is_patient: fn(&Q) -> bool,
 }
@@ -152,7 +163,7 @@ impl<Q> Asked<Q> {
             None => self.questions.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match first {
-            Ok(question) => waiting.push_back(question),
+            Ok(mut questions) => waiting.append(&mut questions),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return false,
         }
@@ -163,18 +174,18 @@ impl<Q> Asked<Q> {
     fn gather(&self, waiting: &mut VecDeque<Q>, clock: Clock, last_work: Option<u64>) {
         let window = u64::try_from(self.rhythm.window.as_micros()).unwrap_or(u64::MAX);
         let closes = last_work.map_or(0, |last| last.saturating_add(window));
-        waiting.extend(self.questions.try_iter());
+        waiting.extend(self.questions.try_iter().flatten());
         while !waiting.is_empty() && waiting.iter().all(self.is_patient) {
             let left = closes.saturating_sub(clock.micros());
             if left == 0 {
                 return;
             }
             match self.questions.recv_timeout(Duration::from_micros(left)) {
-                Ok(question) => waiting.push_back(question),
+                Ok(mut questions) => waiting.append(&mut questions),
                 // Nobody asks any more: what is there is done before the end, and at once.
                 Err(_) => return,
             }
-            waiting.extend(self.questions.try_iter());
+            waiting.extend(self.questions.try_iter().flatten());
         }
     }
 }
@@ -190,7 +201,9 @@ impl Drop for RingWhenDropped {
 
 impl<Q, A> Drop for Worker<Q, A> {
     fn drop(&mut self) {
-        self.questions = None;
+        if let Some(questions) = self.questions.take() {
+            let _ = questions.send(std::mem::take(&mut self.asked));
+        }
         // It must not wait for somebody to take its answers.
         self.answers.iter().for_each(drop);
         if let Some(thread) = self.thread.take() {
@@ -229,6 +242,12 @@ mod tests {
         Worker::start("test", bell, Rhythm::default(), |_| true, work).expect("a thread")
     }
 
+    /// Asks these together.
+    fn ask<A: Send + 'static>(worker: &mut Worker<u32, A>, questions: impl IntoIterator<Item = u32>) {
+        questions.into_iter().for_each(|question| worker.ask(question));
+        worker.hand_over();
+    }
+
     /// Waits for the bell, and takes what there is.
     fn next<A: Send + 'static>(poll: &mut Poll, worker: &mut Worker<u32, A>) -> A {
         let mut events = Events::with_capacity(4);
@@ -253,13 +272,13 @@ mod tests {
             }
             waiting.drain(..).collect::<Vec<u32>>()
         });
-        worker.ask(1);
+        ask(&mut worker, [1]);
         go.send(()).expect("it waits");
         assert_eq!(next(&mut poll, &mut worker), [1]);
         // While it is busy with 2, two more come: they wait for one another's company.
-        worker.ask(2);
-        worker.ask(3);
-        worker.ask(4);
+        ask(&mut worker, [2]);
+        ask(&mut worker, [3]);
+        ask(&mut worker, [4]);
         go.send(()).expect("it waits");
         go.send(()).expect("it waits");
         let mut answers = next(&mut poll, &mut worker);
@@ -269,14 +288,26 @@ mod tests {
         assert_eq!(answers, [2, 3, 4]);
     }
 
+    /// The thread waits for questions all the time, and yet does not begin with the first alone.
+    #[test]
+    fn what_is_asked_in_one_go_is_handed_over_together() {
+        let (mut poll, bell) = bell();
+        let mut worker = start(bell, |waiting: &mut VecDeque<u32>| waiting.drain(..).collect::<Vec<u32>>());
+        for _ in 0..100 {
+            ask(&mut worker, 0..8);
+            assert_eq!(next(&mut poll, &mut worker), [0, 1, 2, 3, 4, 5, 6, 7]);
+        }
+    }
+
     #[test]
     fn what_was_asked_is_done_before_the_end() {
         let (_poll, bell) = bell();
         let (done, were_done) = channel();
-        let worker = start(bell, move |waiting: &mut VecDeque<u32>| {
+        let mut worker = start(bell, move |waiting: &mut VecDeque<u32>| {
             done.send(waiting.pop_front()).expect("the test listens");
         });
-        (0..100).for_each(|question| worker.ask(question));
+        ask(&mut worker, 0..50);
+        (50..100).for_each(|question| worker.ask(question));
         drop(worker);
         assert_eq!(were_done.iter().flatten().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
     }
@@ -295,10 +326,10 @@ mod tests {
             |waiting| waiting.drain(..).collect::<Vec<u32>>(),
         )
         .expect("a thread");
-        worker.ask(1);
+        ask(&mut worker, [1]);
         assert_eq!(next(&mut poll, &mut worker), [1]);
         assert_eq!(next(&mut poll, &mut worker), [0; 0], "it rests, once");
-        (2..4).chain([100]).for_each(|question| worker.ask(question));
+        (2..4).chain([100]).for_each(|question| ask(&mut worker, [question]));
         assert_eq!(next(&mut poll, &mut worker), [2, 3, 100]);
     }
 
@@ -307,7 +338,7 @@ mod tests {
     fn a_panic_there_is_a_panic_here() {
         let (mut poll, bell) = bell();
         let mut worker: Worker<u32, ()> = start(bell, |_: &mut VecDeque<u32>| panic!("the disk is on fire"));
-        worker.ask(1);
+        ask(&mut worker, [1]);
         next(&mut poll, &mut worker);
     }
 }

@@ -183,8 +183,12 @@ impl Alone {
         let mut settings = hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0);
         (settings.join_cost, settings.rename_cost) = (join_cost, rename_cost);
         let store = Store::new(Memory::new(epoch, Ring::default()));
-        let desk =
-            server::server::Server::new(hub::Hub::new(settings), store, || [7; 16], Origins::default());
+        let desk = server::server::Server::new(
+            hub::Hub::new(settings),
+            store,
+            |bytes| bytes.fill(7),
+            Origins::default(),
+        );
         let (near, far) = mio::net::UnixStream::pair().expect("sockets");
         let mut table = Table::new(Addresses::new(None, Proxies::default()));
         let slot = table.insert(Transport::Unix(near), protocol::http::UNIX);

@@ -42,8 +42,7 @@ impl Model {
             Event::Who { id, room, people, count } => {
                 self.answered(id.as_deref());
                 let Ok(room) = RoomName::new(room.into_owned()) else { return };
-                let people =
-                    people.map(|people| people.into_iter().map(|person| person.nick.into_owned()).collect());
+                let people = people.map(|people| people.nicks().map(str::to_owned).collect());
                 asks.push(Ask::Tell(News::People { room, people, count }));
             }
             Event::Rooms { id, rooms } => {
@@ -123,7 +122,7 @@ impl Model {
         self.answered(joined.id.as_deref());
         let (Some(epoch), wanted) = (self.epoch, self.last) else { return };
         let Some(room) = self.room(&joined.room) else { return };
-        room.list(joined.people.as_deref(), joined.count);
+        room.list(joined.people.as_ref(), joined.count);
         room.topic = joined.topic.map(Cow::into_owned).unwrap_or_default();
         room.log.joined(epoch, joined.first, joined.last, wanted);
         let again = std::mem::replace(&mut room.known, true);
@@ -221,12 +220,12 @@ impl Model {
         room.count = presence.count;
         let name = room.name.clone();
         let mut went = Vec::new();
-        for person in &presence.left {
-            went.extend(room.went(person).filter(|_| person.user != me));
+        for person in presence.left.iter() {
+            went.extend(room.went(&person).filter(|_| person.user != me));
         }
         let mut entered = Vec::new();
-        for person in &presence.entered {
-            entered.extend(room.entered(person).filter(|_| person.user != me));
+        for person in presence.entered.iter() {
+            entered.extend(room.entered(&person).filter(|_| person.user != me));
         }
         if !went.is_empty() {
             asks.push(Ask::Tell(News::Went { room: name.clone(), nicks: went }));

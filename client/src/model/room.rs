@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use protocol::chat::event::Person;
 use protocol::chat::id::Epoch;
 use protocol::chat::name::RoomName;
+use protocol::chat::people::People;
 use protocol::chat::request::Since;
 
 use super::news::Said;
@@ -61,9 +62,9 @@ impl Room {
     }
 
     /// The server has told who is there.
-    pub fn list(&mut self, people: Option<&[Person<'_>]>, count: u32) {
+    pub fn list(&mut self, people: Option<&People>, count: u32) {
         self.count = count;
-        let people = people.unwrap_or_default().iter();
+        let people = people.into_iter().flat_map(People::iter);
         self.people = people.map(|person| (person.user.to_string(), person.nick.to_string())).collect();
     }
 

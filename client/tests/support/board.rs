@@ -12,6 +12,7 @@ use std::time::Duration;
 use protocol::chat::event::*;
 use protocol::chat::id::{RequestId, SessionKey, text};
 use protocol::chat::name::{Nick, RoomName, Text};
+use protocol::chat::people::People;
 use protocol::chat::request::{Request, Since};
 use protocol::chat::wire;
 use tungstenite::protocol::CloseFrame;
@@ -281,7 +282,7 @@ impl State {
             self.connections[at].rooms.push(room.into());
         }
         let inside = self.connections.iter().filter(|one| one.rooms.iter().any(|known| known == room));
-        let people: Vec<Person<'static>> = inside
+        let people: People = inside
             .map(|one| Person { user: text(one.session.user()).into(), nick: one.nick.clone().into() })
             .collect();
         let log = self.logs.get(room).cloned().unwrap_or_default();

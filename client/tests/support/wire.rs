@@ -293,7 +293,7 @@ impl House {
         let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
         let store = Store::new(Memory::new(epoch, Ring::default()));
         // The clients here bring keys of their own.
-        let desk = Server::new(hub, store, || [0xee; 16], Origins::default());
+        let desk = Server::new(hub, store, |bytes| bytes.fill(0xee), Origins::default());
         let (conns, drained) = (Vec::new(), Vec::new());
         Self { desk, outbox: Outbox::new(), conns, generation: 0, drained }
     }

@@ -9,6 +9,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::people::People;
+
 /// What a server tells one client, or all in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -43,7 +45,7 @@ pub enum Event<'a> {
         room: Cow<'a, str>,
         /// Who is there; absent in a room that is too large to list.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        people: Option<Vec<Person<'a>>>,
+        people: Option<People>,
         /// How many persons are there.
         count: u32,
     },
@@ -152,7 +154,7 @@ pub struct Joined<'a> {
     pub room: Cow<'a, str>,
     /// Who is there; absent in a room that is too large to list.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub people: Option<Vec<Person<'a>>>,
+    pub people: Option<People>,
     /// How many persons are there, this one included.
     pub count: u32,
     /// The topic; absent if there is none.
@@ -285,11 +287,11 @@ pub struct Presence<'a> {
     /// The room.
     pub room: Cow<'a, str>,
     /// Who came; empty in a room that is too large to list.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub entered: Vec<Person<'a>>,
+    #[serde(skip_serializing_if = "People::is_empty", default)]
+    pub entered: People,
     /// Who went; empty in a room that is too large to list.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub left: Vec<Person<'a>>,
+    #[serde(skip_serializing_if = "People::is_empty", default)]
+    pub left: People,
     /// How many persons are there now.
     pub count: u32,
 }

@@ -9,6 +9,7 @@ mod fault;
 pub mod id;
 mod letters;
 pub mod name;
+pub mod people;
 pub mod plain;
 mod raw;
 pub mod request;

@@ -46,11 +46,8 @@ impl<'h> Head<'h> {
     /// # Errors
     /// The first fault found.
     pub fn parse(bytes: &'h [u8]) -> Result<Self, Refusal> {
-        let end = bytes.iter().try_fold(Place::Start, |place, byte| match place {
-            Place::End => Err(Refusal::RequestLine), // the caller passed more than a head
-            place => place.after(*byte),
-        })?;
-        if end != Place::End {
+        // Less than a head, or more than one, is a fault of the caller.
+        if Place::Start.through(bytes)? != (Place::End, bytes.len()) {
             return Err(Refusal::RequestLine);
         }
 
@@ -186,7 +183,7 @@ impl<'h> Head<'h> {
             return Err(Refusal::HeaderValue);
         }
         for name in SINGLE {
-            if self.values(name).count() > 1 {
+            if self.lines().filter(|line| line.name.eq_ignore_ascii_case(name)).count() > 1 {
                 return Err(Refusal::Twice(name));
             }
         }

@@ -8,6 +8,7 @@ use protocol::chat::event::{
 };
 use protocol::chat::id::{Epoch, RequestId, SessionKey};
 use protocol::chat::name::{Nick, RoomName, Text};
+use protocol::chat::people::People;
 use protocol::chat::request::{Envelope, Request, Since};
 
 pub(crate) fn room(name: &str) -> RoomName<'_> {
@@ -140,7 +141,7 @@ fn greetings() -> Vec<(Event<'static>, &'static str)> {
             Event::Joined(Joined {
                 id: Some("2".into()),
                 room: "lobby".into(),
-                people: Some(vec![person("alice"), person("bob")]),
+                people: Some([person("alice"), person("bob")].into()),
                 count: 2,
                 topic: Some("tea at four".into()),
                 first: 1,
@@ -232,7 +233,7 @@ fn answers() -> Vec<(Event<'static>, &'static str)> {
             r#"{"type":"renamed","room":"lobby","user":"b0b00000000000000000","was":"bob","nick":"rob"}"#,
         ),
         (
-            Event::Who { id: Some("9".into()), room: "lobby".into(), people: Some(vec![alice]), count: 1 },
+            Event::Who { id: Some("9".into()), room: "lobby".into(), people: Some([alice].into()), count: 1 },
             concat!(
                 r#"{"type":"who","id":"9","room":"lobby","#,
                 r#""people":[{"user":"a11ce000000000000000","nick":"alice"}],"count":1}"#
@@ -252,8 +253,8 @@ fn answers() -> Vec<(Event<'static>, &'static str)> {
         (
             Event::Presence(Presence {
                 room: "lobby".into(),
-                entered: vec![bob],
-                left: vec![carol],
+                entered: [bob].into(),
+                left: [carol].into(),
                 count: 2,
             }),
             concat!(
@@ -262,7 +263,12 @@ fn answers() -> Vec<(Event<'static>, &'static str)> {
             ),
         ),
         (
-            Event::Presence(Presence { room: "stadium".into(), entered: vec![], left: vec![], count: 4001 }),
+            Event::Presence(Presence {
+                room: "stadium".into(),
+                entered: People::default(),
+                left: People::default(),
+                count: 4001,
+            }),
             r#"{"type":"presence","room":"stadium","count":4001}"#,
         ),
         (

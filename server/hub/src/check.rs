@@ -109,6 +109,8 @@ impl Hub {
         for slot in members.as_slice() {
             assert!(self.is_inside(*slot, id), "member {slot} of {name} knows that it is");
         }
+        let v1: u32 = members.as_slice().iter().map(|slot| self.count_v1(*slot)).sum();
+        assert_eq!(v1, room.v1, "the count of those in {name} that speak snug.v1 is right");
         assert_eq!(
             self.persons_in(room).len(),
             room.persons as usize,

@@ -125,7 +125,11 @@ impl Seed {
     /// Hashes a name so that names which differ in case alone hash alike.
     pub(crate) fn hash_folded(&self, name: &str) -> u64 {
         let mut hasher = FoldHasher::with_seed(0, &self.0);
-        protocol::chat::name::fold(name).for_each(|c| hasher.write_u32(c.into()));
+        if name.is_ascii() {
+            name.bytes().for_each(|byte| hasher.write_u32(byte.to_ascii_lowercase().into()));
+        } else {
+            protocol::chat::name::fold(name).for_each(|c| hasher.write_u32(c.into()));
+        }
         hasher.finish()
     }
 }

@@ -103,6 +103,15 @@ impl Hub {
         self.rooms.get(room).map_or(&[], |room| room.members.as_slice())
     }
 
+    /// Whether anybody in a room speaks this dialect: if not, nothing has to be written in it there.
+    #[must_use]
+    pub fn is_spoken(&self, room: RoomId, dialect: Dialect) -> bool {
+        self.rooms.get(room).is_some_and(|room| match dialect {
+            Dialect::V1 => room.v1 > 0,
+            Dialect::Plain => room.members.as_slice().len() > room.v1 as usize,
+        })
+    }
+
     /// The slots of a room's members that are not live, sorted; almost always empty. What is told in the room does
     /// not reach them until their [`Effect::Live`]. A live member that joins again is behind from then on: what was
     /// told before in the same turn and has not yet been sent to it, the answer to its join replaces.
@@ -228,6 +237,11 @@ impl Hub {
     /// The session of a connection, if it is still the tenant of its slot.
     pub(crate) fn session(&self, conn: ConnId) -> Option<&Session> {
         self.at(conn.slot).filter(|session| session.generation == conn.generation)
+    }
+
+    /// 1 if the connection speaks `snug.v1`.
+    pub(crate) fn count_v1(&self, slot: u32) -> u32 {
+        self.at(slot).is_some_and(|session| session.dialect == Dialect::V1).into()
     }
 
     pub(crate) fn at(&self, slot: u32) -> Option<&Session> {

@@ -50,6 +50,7 @@ impl Hub {
             named.rooms.push(Membership { room, number });
         }
         self.rooms[room].members.insert(slot);
+        self.rooms[room].v1 += self.count_v1(slot);
         self.rooms[room].behind.set(slot, Wait::Join);
         if is_new {
             let (user, nick) = self.face(person);
@@ -76,6 +77,7 @@ impl Hub {
         let person = named.person;
         named.rooms.remove(room);
         self.rooms[room].members.remove(slot);
+        self.rooms[room].v1 -= self.count_v1(slot);
         self.rooms[room].behind.remove(slot);
         if self.rooms[room].members.as_slice().is_empty() {
             if let Some(due) = self.rooms[room].presence.due() {

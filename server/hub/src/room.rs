@@ -36,6 +36,8 @@ pub(crate) struct Room {
     pub(crate) topic: Box<str>,
     /// The slots of all members.
     pub(crate) members: Slots,
+    /// How many of them speak `snug.v1`.
+    pub(crate) v1: u32,
     /// The members that are not live: what is told in the room does not reach them.
     pub(crate) behind: Behind,
     /// The number up to which live members have been told all; 0 if nothing was ever said.
@@ -98,6 +100,7 @@ impl Rooms {
             name: name.into_owned(),
             topic: Box::default(),
             members: Slots::default(),
+            v1: 0,
             behind: Behind::default(),
             last: 0,
             persons: 0,

@@ -2,12 +2,13 @@
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
-use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
-use protocol::chat::event::{Entry, Event, Message, Person, Presence};
+use protocol::chat::event::{Entry, Event, Message, Presence};
 use protocol::chat::id::{self, UserId};
 use protocol::chat::name::fold;
+use protocol::chat::people::People;
 use protocol::time::Millis;
 
 use crate::effect::Effect;
@@ -20,7 +21,7 @@ use crate::room::RoomId;
 
 impl Hub {
     /// Who is in a room, by nick, told to `reader`; `None` if they are too many to list. And how many they are.
-    pub(crate) fn people(&mut self, room: RoomId, reader: UserId) -> (Option<Vec<Person<'static>>>, u32) {
+    pub(crate) fn people(&mut self, room: RoomId, reader: UserId) -> (Option<People>, u32) {
         // A room that is too large to be listed has still told how many there are.
         self.rooms[room].presence.listed_to(reader);
         let count = self.rooms[room].persons;
@@ -28,12 +29,18 @@ impl Hub {
             return (None, count);
         }
         let members = self.rooms[room].members.as_slice().iter();
-        let mut persons: Vec<PersonId> = members.filter_map(|slot| Some(self.named(*slot)?.person)).collect();
-        persons.sort_unstable();
+        // To fold both nicks at each comparison took four fifths of a join into a room of thirty.
+        let placed = |person: PersonId| (self.persons[person].nick.head(), person);
+        let mut persons: Vec<(u128, PersonId)> =
+            members.filter_map(|slot| Some(placed(self.named(*slot)?.person))).collect();
+        let whole = |person: PersonId| self.persons[person].nick;
+        persons.sort_unstable_by(|a, b| match a.0.cmp(&b.0) {
+            Ordering::Equal if a.1 != b.1 => fold(whole(a.1).as_str()).cmp(fold(whole(b.1).as_str())),
+            order => order,
+        });
         persons.dedup();
-        let nick = |person: &PersonId| self.persons[*person].nick;
-        persons.sort_by(|a, b| fold(nick(a).as_str()).cmp(fold(nick(b).as_str())));
-        let people = persons.iter().map(|person| self.describe(*person)).collect();
+        let mut people = People::with_capacity(persons.len());
+        persons.iter().for_each(|(_, person)| self.describe(*person, &mut people));
         (Some(people), count)
     }
 
@@ -55,11 +62,13 @@ impl Hub {
                 continue;
             }
             self.rooms[room].presence.told(now);
-            let (mut entered, mut left) = (vec![], vec![]);
+            let (mut entered, mut left) = (People::default(), People::default());
             for Change { user, step, .. } in changes {
                 match step {
-                    Step::Entered => entered.extend(self.persons.by_user(user).map(|id| self.describe(id))),
-                    Step::Left(nick) => left.push(face(user, nick.as_str())),
+                    Step::Entered => {
+                        self.persons.by_user(user).into_iter().for_each(|id| self.describe(id, &mut entered));
+                    }
+                    Step::Left(nick) => left.push(user, nick.as_str()),
                 }
             }
             let room_name = owned(self.rooms[room].name.as_str());
@@ -87,9 +96,9 @@ impl Hub {
         self.persons.by_user(*user).map_or_else(Vec::new, |person| self.slots_inside(person, room))
     }
 
-    fn describe(&self, person: PersonId) -> Person<'static> {
+    fn describe(&self, person: PersonId, people: &mut People) {
         let person = &self.persons[person];
-        face(person.user, person.nick.as_str())
+        people.push(person.user, person.nick.as_str());
     }
 }
 
@@ -114,8 +123,4 @@ pub(crate) fn entry(stored: Stored, reader: UserId) -> Entry<'static> {
 
 pub(crate) fn owned(text: &str) -> Cow<'static, str> {
     Cow::Owned(text.to_string())
-}
-
-fn face(user: UserId, nick: &str) -> Person<'static> {
-    Person { user: Cow::Owned(id::text(user)), nick: owned(nick) }
 }

@@ -8,6 +8,7 @@ use hub::Settings;
 use hub::input::{ConnId, Dialect};
 use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::SessionKey;
+use protocol::chat::people::People;
 use protocol::limits::MAX_PEOPLE_LISTED;
 use protocol::time::Span;
 
@@ -184,7 +185,7 @@ fn how_many_are_listed_can_be_chosen() {
         }
         let told = world.take_told();
         let joined = told.iter().filter_map(|(_, event)| match event {
-            Event::Joined(joined) => Some(joined.people.as_ref().map(Vec::len)),
+            Event::Joined(joined) => Some(joined.people.as_ref().map(People::len)),
             _ => None,
         });
         assert_eq!(joined.collect::<Vec<_>>(), listed);

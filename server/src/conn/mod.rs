@@ -35,6 +35,7 @@ use self::cause::Cause;
 use self::outbox::Outbox;
 use self::transport::Transport;
 use self::unsent::Unsent;
+use crate::faults::{self, Fault};
 use crate::metrics::Metrics;
 
 pub use self::desk::{Desk, Message, Verdict};
@@ -180,6 +181,14 @@ impl Conn {
         self.transport.register(registry, token)
     }
 
+    /// Wants to know when the kernel takes bytes again.
+    ///
+    /// # Errors
+    /// As [`Transport::watch_room`].
+    pub fn watch_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.transport.watch_room(registry, token)
+    }
+
     /// Begins the closing handshake, or cuts a connection off that is not a WebSocket yet. The desk hears of the end
     /// at once, so nothing can be said behind the close frame.
     pub fn send_close<D: Desk>(
@@ -235,6 +244,9 @@ impl Conn {
 
     /// Writes what this turn has for it, behind what was left of earlier turns, as far as the kernel takes it.
     pub fn flush(&mut self, slot: u32, outbox: &Outbox, manners: &Manners) -> Flushed {
+        if faults::has(Fault::AllocatePerRecipient) {
+            drop(std::hint::black_box(Box::new(slot)));
+        }
         if let Err(error) = self.unsent.write(&mut self.transport, outbox.pieces(slot)) {
             debug!("conn {slot}: {error}");
             return Flushed::Broken;

@@ -131,22 +131,22 @@ impl Outbox {
             return;
         }
         let new = offset(self.segments.len());
-        let tail = self.touch(slot).tail;
-        match self.segments.get_mut(tail as usize) {
+        let due = touch(&mut self.due, &mut self.dirty, slot);
+        match self.segments.get_mut(due.tail as usize) {
             Some(last) if last.log == log && last.end == range.start => {
                 last.end = range.end;
                 return;
             }
             Some(last) => last.next = new,
-            None => self.touch(slot).head = new,
+            None => due.head = new,
         }
-        self.touch(slot).tail = new;
+        due.tail = new;
         self.segments.push(Segment { log, start: range.start, end: range.end, next: NONE });
     }
 
     /// Puts a connection on the list of those to be flushed.
     pub fn mark(&mut self, slot: u32) {
-        self.touch(slot);
+        touch(&mut self.due, &mut self.dirty, slot);
     }
 
     /// What the connection that is just being listened to has asked costs so many frames beyond its own.
@@ -234,18 +234,20 @@ impl Outbox {
         self.used = 1;
         self.written = 0;
     }
+}
 
-    fn touch(&mut self, slot: u32) -> &mut Due {
-        let index = slot as usize;
-        if index >= self.due.len() {
-            self.due.resize(index + 1, NOTHING_DUE);
-        }
-        if !self.due[index].dirty {
-            self.due[index].dirty = true;
-            self.dirty.push(slot);
-        }
-        &mut self.due[index]
+/// What is due to a connection, which is on the list of those to be flushed from now on.
+fn touch<'d>(due: &'d mut Vec<Due>, dirty: &mut Vec<u32>, slot: u32) -> &'d mut Due {
+    let index = slot as usize;
+    if index >= due.len() {
+        due.resize(index + 1, NOTHING_DUE);
     }
+    let due = &mut due[index];
+    if !due.dirty {
+        due.dirty = true;
+        dirty.push(slot);
+    }
+    due
 }
 
 fn offset(length: usize) -> Offset {

@@ -6,8 +6,6 @@ use std::net::Shutdown;
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
-use protocol::time::Span;
-use rustix::net::sockopt;
 
 #[cfg(any(test, feature = "scripted"))]
 use crate::fake;
@@ -62,15 +60,15 @@ impl Transport {
         }
     }
 
-    /// Puts the socket under the poll's eyes, once, for both directions.
+    /// Puts the socket under the poll's eyes, for what comes in. A new socket can be written to, and to be woken up for
+    /// that at once was the second event of every connection.
     ///
     /// # Errors
     /// Whatever epoll_ctl(2) says.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
         match self {
-            Self::Plain(stream) => stream.register(registry, token, both),
-            Self::Unix(stream) => stream.register(registry, token, both),
+            Self::Plain(stream) => stream.register(registry, token, Interest::READABLE),
+            Self::Unix(stream) => stream.register(registry, token, Interest::READABLE),
             #[cfg(any(test, feature = "scripted"))]
             Self::Fake(socket) => {
                 socket.register(token);
@@ -78,14 +76,23 @@ impl Transport {
             }
         }
     }
-}
 
-/// Sets what the kernel shall do for a chat: send small messages at once, and give up on a peer that acknowledges
-/// nothing for so long (TCP_USER_TIMEOUT, tcp(7)), even while data for it waits.
-pub fn prepare(stream: &TcpStream, patience: Span) {
-    // A kernel that refuses either serves all the same, only less well.
-    let _ = stream.set_nodelay(true);
-    let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(patience.0).unwrap_or(u32::MAX));
+    /// From now on the poll also tells when the kernel takes bytes again; at once, if it does so already.
+    ///
+    /// # Errors
+    /// Whatever epoll_ctl(2) says.
+    pub fn watch_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::Plain(stream) => stream.reregister(registry, token, both),
+            Self::Unix(stream) => stream.reregister(registry, token, both),
+            #[cfg(any(test, feature = "scripted"))]
+            Self::Fake(socket) => {
+                socket.watch_room();
+                Ok(())
+            }
+        }
+    }
 }
 
 /// write(2) is cheaper than writev(2) for one piece, and one piece is the rule.

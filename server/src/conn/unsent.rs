@@ -48,28 +48,36 @@ impl Unsent {
     fn write_pieces<'a>(
         &mut self,
         transport: &mut Transport,
-        mut pieces: impl Iterator<Item = &'a [u8]>,
+        pieces: impl Iterator<Item = &'a [u8]>,
     ) -> io::Result<()> {
+        let mut pieces = pieces.fuse();
         while !self.blocked {
+            let Some(first) = pieces.next() else { return Ok(()) };
+            // One piece is the rule. A list of many took 400 of the 700 instructions that a reader's share took.
+            let Some(second) = pieces.next() else {
+                return self.write_slices(transport, &[IoSlice::new(first)]);
+            };
             let mut slices = [IoSlice::new(&[]); PIECES];
             let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&mut pieces) {
+            for (slice, piece) in slices.iter_mut().zip([first, second].into_iter().chain(&mut pieces)) {
                 *slice = IoSlice::new(piece);
                 count += 1;
             }
-            let slices = slices.get(..count).unwrap_or_default();
-            if slices.is_empty() {
-                return Ok(());
-            }
-            let accepted = self.accepted(transport.write(slices))?;
-            let total: usize = slices.iter().map(|slice| slice.len()).sum();
-            if accepted < total {
-                self.blocked = true;
-                self.keep(slices.iter().map(|slice| &**slice));
-                self.rest.get_or_insert_default().sent = accepted;
-            }
+            self.write_slices(transport, slices.get(..count).unwrap_or_default())?;
         }
         self.keep(pieces);
+        Ok(())
+    }
+
+    /// In one system call. What the kernel does not take is kept.
+    fn write_slices(&mut self, transport: &mut Transport, slices: &[IoSlice<'_>]) -> io::Result<()> {
+        let accepted = self.accepted(transport.write(slices))?;
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        if accepted < total {
+            self.blocked = true;
+            self.keep(slices.iter().map(|slice| &**slice));
+            self.rest.get_or_insert_default().sent = accepted;
+        }
         Ok(())
     }
 

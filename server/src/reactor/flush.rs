@@ -8,6 +8,7 @@ use crate::conn::cause::Cut;
 use crate::conn::deadlines::Deadline;
 use crate::conn::{Desk, Flushed, Waits};
 use crate::metrics::Outcome;
+use crate::source::Source;
 
 impl<D: Desk> Reactor<D> {
     /// Those who waited for an answer have it. What they have still sent is read, or the end of the socket would take the
@@ -44,7 +45,13 @@ impl<D: Desk> Reactor<D> {
             index += 1;
             let Some((id, conn)) = self.table.conn(slot) else { continue };
             let (held_some, was_lagging) = (conn.unsent_len() > 0, conn.is_lagging());
-            let flushed = conn.flush(slot, &self.outbox, &self.settings.manners);
+            let mut flushed = conn.flush(slot, &self.outbox, &self.settings.manners);
+            if !held_some && conn.unsent_len() > 0 {
+                if let Err(error) = conn.watch_room(self.poll.registry(), Source::Conn(slot).token()) {
+                    debug!("conn {slot}: cannot be watched: {error}");
+                    flushed = Flushed::Broken;
+                }
+            }
             let (holds_some, is_lagging, moved) =
                 (conn.unsent_len() > 0, conn.is_lagging(), conn.take_moved());
             self.outbox.metrics.sent += u64::from(moved);

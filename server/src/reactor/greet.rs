@@ -4,12 +4,12 @@ use std::io::IoSlice;
 
 use log::{debug, warn};
 use protocol::http::{Refusal, UNIX, address_number};
-use protocol::time::{Millis, Span};
+use protocol::time::Millis;
 
 use super::{Reactor, Settings};
 use crate::conn::Desk;
 use crate::conn::deadlines::Deadline;
-use crate::conn::transport::{self, Transport};
+use crate::conn::transport::Transport;
 use crate::listeners::Caller;
 use crate::metrics::Full;
 use crate::source::Source;
@@ -17,11 +17,7 @@ use crate::source::Source;
 impl<D: Desk> Reactor<D> {
     pub(super) fn greet(&mut self, now: Millis, caller: Caller) {
         let (mut transport, address) = match caller {
-            Caller::Tcp(stream, ip) => {
-                let patience = self.settings.patience;
-                transport::prepare(&stream, Span(patience.idle.0 + patience.pong.0));
-                (Transport::Plain(stream), address_number(ip))
-            }
+            Caller::Tcp(stream, ip) => (Transport::Plain(stream), address_number(ip)),
             Caller::Unix(stream) => (Transport::Unix(stream), UNIX),
             #[cfg(any(test, feature = "scripted"))]
             Caller::Fake(socket, ip) => (Transport::Fake(socket), address_number(ip)),

@@ -124,7 +124,7 @@ impl Store {
         Self { depth, ..self }
     }
 
-    /// Puts a letter in. `now`, in microseconds of any clock, comes back with its answer.
+    /// Puts a letter in, to go with the next [`Self::hand_over`]. `now`, in microseconds of any clock, comes back with its answer.
     pub fn post(&mut self, now: u64, letter: Letter) {
         let posted = Posted { at: now, conn: letter.conn(), bytes: letter.bytes() };
         self.posted.push_back(posted);
@@ -135,8 +135,17 @@ impl Store {
         }
     }
 
+    /// Gives an engine on a thread the letters that were put in. To be called when all of a turn are there; letters that
+    /// come while answers are taken may go earlier.
+    pub fn hand_over(&mut self) {
+        if let Place::Thread(worker) = &mut self.place {
+            worker.hand_over();
+        }
+    }
+
     /// Takes the next answer out, and when its letter was posted, if it belongs to one. `wall` is for an engine in the loop.
     pub fn next(&mut self, wall: impl FnOnce() -> u64) -> Option<(Answer, Option<u64>)> {
+        self.hand_over();
         if self.answers.is_empty() {
             match &mut self.place {
                 Place::Here { engine, letters } if !letters.is_empty() => {

@@ -59,18 +59,18 @@ impl Page {
 /// Finds what is at a request's path. Only exact matches: no file system is behind it.
 #[must_use]
 pub fn route(head: &Head<'_>) -> Route {
-    let segments: Vec<Cow<'_, str>> = head.segments().take(3).collect();
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    match segments.as_slice() {
-        ["ws"] => Route::Chat { room: None },
-        ["ws", room] if !room.is_empty() => Route::Chat { room: Some((*room).to_owned()) },
-        ["rooms", room] if !room.is_empty() => match head.method() {
-            "GET" | "HEAD" | "POST" => Route::Room((*room).to_owned()),
+    let mut segments = head.segments();
+    let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+    match (first.as_ref(), second, third) {
+        ("ws", None, _) => Route::Chat { room: None },
+        ("ws", Some(room), None) if !room.is_empty() => Route::Chat { room: Some(room.into_owned()) },
+        ("rooms", Some(room), None) if !room.is_empty() => match head.method() {
+            "GET" | "HEAD" | "POST" => Route::Room(room.into_owned()),
             _ => Route::Refused(Refusal::MethodNotAllowed("GET, HEAD, POST")),
         },
-        [""] => readable(head, page("text/html; charset=utf-8", include_bytes!("page/index.html"))),
-        ["healthz"] => readable(head, page("text/plain; charset=utf-8", b"ok\n")),
-        ["metrics"] => readable(head, Route::Metrics),
+        ("", None, _) => readable(head, page("text/html; charset=utf-8", include_bytes!("page/index.html"))),
+        ("healthz", None, _) => readable(head, page("text/plain; charset=utf-8", b"ok\n")),
+        ("metrics", None, _) => readable(head, Route::Metrics),
         _ => Route::Refused(Refusal::NotFound),
     }
 }

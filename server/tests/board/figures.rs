@@ -23,6 +23,7 @@ use crate::folder::Folder;
 use crate::support::chance::Chance;
 use crate::support::crowd::{Crowd, Heard};
 use crate::support::peer::{Peer, frame, upgrade};
+use crate::support::trace::Trace;
 use crate::support::{PATIENCE, Server, until};
 
 /// What somebody says, with what makes it 60 bytes.
@@ -205,33 +206,18 @@ fn what_a_thousand_lines_write() {
     ] {
         let folder = Folder::new();
         fill(&folder, 20_000, 0);
-        let trace = folder.path().join("trace");
-        let mut strace = Command::new("strace");
-        // -D: the server is our child, strace its grandchild; so signals reach the server.
-        strace
-            .args([
-                "-D",
-                "-f",
-                "-qq",
-                "-y",
-                "-s",
-                "0",
-                "-e",
-                "trace=pwrite64,fdatasync,fsync,ftruncate",
-                "-o",
-            ])
-            .arg(&trace);
+        let trace = Trace::new("pwrite64,fdatasync,fsync,ftruncate");
         let data = folder.data();
-        let server =
-            Server::start_by(&mut strace, &[&["--data", &data, "--sync", sync][..], &NO_LIMITS].concat());
+        let flags = [&["--data", &data, "--sync", sync][..], &NO_LIMITS].concat();
+        let server = Server::start_by(&mut trace.strace(), &flags);
         let mut talk = Talk::begin(server.address, people, pause);
-        let begun = written(&trace, &data);
+        let begun = trace.written(&data);
         talk.go_on(1000);
-        let talked = written(&trace, &data);
+        let talked = trace.written(&data);
         server.signal(rustix::process::Signal::TERM);
         drop(talk);
         server.wait();
-        let tidied = written(&trace, &data);
+        let tidied = trace.written(&data);
         println!(
             "{how}, --sync {sync}: {} syncs and {} KiB; then, tidied up, {} syncs and {} KiB",
             talked.0 - begun.0,
@@ -240,18 +226,6 @@ fn what_a_thousand_lines_write() {
             (tidied.1 - talked.1) / 1024,
         );
     }
-}
-
-/// Syncs, and bytes written, of files in this folder.
-fn written(trace: &Path, data: &str) -> (u64, u64) {
-    let trace = fs::read_to_string(trace).expect("strace writes it");
-    let calls = trace.lines().filter(|call| call.contains(data));
-    calls.fold((0, 0), |(syncs, bytes), call| {
-        // pwrite64(9</.../snug.db-wal>, ""..., 4096, 32) = 4096
-        let length =
-            call.split("\"..., ").nth(1).and_then(|rest| rest.split(',').next()?.parse::<u64>().ok());
-        (syncs + u64::from(call.contains("sync(")), bytes + length.unwrap_or(0))
-    })
 }
 
 /// So many entries in the lobby, by ten people, in whole transactions and tidied up; then some more, one at a time, until

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tungstenite::Message;
 
 use crate::folder::Folder;
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, settled};
 
 /// What a server has done so far: bytes written, times woken up; and its files, with size and time of change.
 #[derive(Debug, PartialEq)]
@@ -35,26 +35,12 @@ fn people(server: &Server) -> Vec<Client> {
     people
 }
 
-/// Waits until nothing is done for a moment: news of who came are told a little later.
-fn settled(server: &Server, folder: &Folder) -> Done {
-    let mut before = done(server, folder);
-    for _ in 0..40 {
-        std::thread::sleep(Duration::from_millis(500));
-        let now = done(server, folder);
-        if now == before {
-            return now;
-        }
-        before = now;
-    }
-    panic!("it never settles: {before:?}");
-}
-
 #[test]
 fn ten_who_say_nothing_cost_nothing() {
     let folder = Folder::new();
     let server = folder.server(&[]);
     let mut people = people(&server);
-    let before = settled(&server, &folder);
+    let before = settled(|| done(&server, &folder));
     // Somewhat less than the half minute after which it pings and tidies up.
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(done(&server, &folder), before);

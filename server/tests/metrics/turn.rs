@@ -14,10 +14,8 @@ use crate::support::peer::upgrade;
 
 const NOW: Millis = Millis(1);
 
-fn secret() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("random numbers");
-    bytes
+fn secrets(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("random numbers");
 }
 
 /// Ben joins between Anna's first and second word, all in one turn. He gets the first by page and the second live.
@@ -26,7 +24,7 @@ fn who_becomes_live_in_mid_turn_is_told_each_entry_once() {
     let epoch = Epoch([1; 8]);
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
     let store = Store::new(Memory::new(epoch, Ring::default()));
-    let mut desk = server::server::Server::new(hub, store, secret, Origins::default());
+    let mut desk = server::server::Server::new(hub, store, secrets, Origins::default());
     let mut outbox = Outbox::new();
     let [anna, ben] = [0, 1].map(|slot| ConnId { slot, generation: 0 });
     let request = upgrade("/ws", true);

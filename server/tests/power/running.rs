@@ -1,13 +1,10 @@
 //! A server process that can be stopped in the middle of anything. Must not know what it keeps, or where.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use crate::support::until;
+use crate::support::process::stop;
 
 /// Killed when it is dropped.
 pub(crate) struct Running(Child);
@@ -32,17 +29,7 @@ impl Running {
 
     /// Stops it where it is. It may be just before its end or just after it, if it cannot start.
     pub(crate) fn stop(&self) {
-        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a pid");
-        kill_process(pid, Signal::STOP).expect("it is our child");
-        // A thread that waits for the disk stops when that has answered.
-        until("all its threads have stopped", || {
-            let tasks = fs::read_dir(format!("/proc/{}/task", self.0.id())).expect("it is our child");
-            tasks.flatten().all(|task| {
-                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-                // The name in parentheses may have spaces; the state follows it.
-                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 'Z']))
-            })
-        });
+        stop(self.0.id());
     }
 
     pub(crate) fn kill(self) {

@@ -62,7 +62,7 @@ fn start(
     store: impl FnOnce(Bell) -> Store,
 ) -> SocketAddr {
     let hub = hub::Hub::new(hub::limits::Settings::new(epoch, Durability::Memory, "snug", 0));
-    let desk = |bell| Ok(server::server::Server::new(hub, store(bell), secret, Origins::default()));
+    let desk = |bell| Ok(server::server::Server::new(hub, store(bell), secrets, Origins::default()));
     let settings = Settings {
         manners,
         patience,
@@ -85,8 +85,6 @@ pub(crate) const RULES: Rules = Rules {
     fragments: protocol::limits::MAX_FRAGMENTS,
 };
 
-fn secret() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("random numbers");
-    bytes
+fn secrets(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("random numbers");
 }

@@ -17,6 +17,7 @@ pub(crate) mod mount;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod scrape;
+pub(crate) mod trace;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -280,6 +281,20 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until a figure is the same for a moment, and says which it is: news of who came are told a little later.
+pub(crate) fn settled<T: PartialEq + std::fmt::Debug>(mut figure: impl FnMut() -> T) -> T {
+    let mut before = figure();
+    for _ in 0..40 {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = figure();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+    panic!("it never settles: {before:?}");
 }
 
 /// The bytes of a good upgrade request.

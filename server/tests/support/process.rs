@@ -3,9 +3,19 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Server;
 
 impl Server {
+    /// The process stands still meanwhile, and then finds all at once what was done.
+    pub(crate) fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> T {
+        stop(self.child.id());
+        let done = act();
+        self.signal(Signal::CONT);
+        done
+    }
+
     /// The memory it has in use, in KiB.
     pub(crate) fn resident(&self) -> u64 {
         self.status("VmRSS:")
@@ -61,9 +71,13 @@ impl Server {
 
     /// Its share of the memory in use, in KiB: what it shares with others is divided (proc(5), smaps_rollup).
     pub(crate) fn share_of_memory(&self) -> u64 {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).expect("it lives");
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("the field");
-        line.split_whitespace().next().expect("a number").parse().expect("a number")
+        self.rollup("Pss:")
+    }
+
+    /// The memory that is its alone, in KiB: what is not mapped from files, so neither code nor what a page cache may
+    /// bring along.
+    pub(crate) fn own_memory(&self) -> u64 {
+        self.rollup("Pss_Anon:")
     }
 
     /// How many lines of its log have this in them.
@@ -72,8 +86,31 @@ impl Server {
     }
 
     fn status(&self, field: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it lives");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
+        self.field("status", field)
+    }
+
+    fn rollup(&self, field: &str) -> u64 {
+        self.field("smaps_rollup", field)
+    }
+
+    fn field(&self, file: &str, field: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it lives");
+        let line = text.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
         line.split_whitespace().next().expect("a number").parse().expect("a number")
     }
+}
+
+/// Stops a child where it is. It may be just before its end or just after it, if it could not start.
+pub(crate) fn stop(child: u32) {
+    let pid = i32::try_from(child).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::STOP).expect("it is our child");
+    // A thread that waits for the disk stops when that has answered.
+    super::until("all its threads have stopped", || {
+        let tasks = fs::read_dir(format!("/proc/{child}/task")).expect("it is our child");
+        tasks.flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The name in parentheses may have spaces; the state follows it. Who is traced stops with a small letter.
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 't', 'Z']))
+        })
+    });
 }

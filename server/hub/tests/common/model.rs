@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hub::input::{ConnId, Dialect};
-use protocol::chat::event::{Entry, Event, Joined, Person, Presence};
+use protocol::chat::event::{Entry, Event, Joined, Presence};
 use protocol::chat::id::{SessionKey, text};
 use protocol::chat::name::fold;
+use protocol::chat::people::People;
 use protocol::chat::request::Since;
 use protocol::time::Millis;
 
@@ -95,13 +96,13 @@ impl Model {
         match event {
             Event::Joined(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
-                assert_eq!(listed(e.people.as_deref()), people_of(&e.room));
+                assert_eq!(listed(e.people.as_ref()), people_of(&e.room));
                 self.view(conn, &e.room).joined(world, e);
             }
             Event::Who { room, people, count, .. } => {
                 assert_eq!(*count as usize, people_of(room).len());
-                assert_eq!(listed(people.as_deref()), people_of(room));
-                self.view(conn, room).people = listed(people.as_deref());
+                assert_eq!(listed(people.as_ref()), people_of(room));
+                self.view(conn, room).people = listed(people.as_ref());
             }
             Event::Presence(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
@@ -258,7 +259,7 @@ impl View {
     fn joined(&mut self, world: &World, joined: &Joined<'_>) {
         assert!(!self.is_told, "a join is answered once");
         self.is_told = true;
-        self.people = listed(joined.people.as_deref());
+        self.people = listed(joined.people.as_ref());
         let log = &world.store.book.logs[&*joined.room];
         assert_eq!((joined.first, joined.last), (log.first(), log.last()));
         assert_eq!(joined.topic.as_deref().unwrap_or_default(), &*log.topic);
@@ -287,13 +288,13 @@ impl View {
 
     fn notices(&mut self, news: &Presence<'_>) {
         self.people.extend(listed(Some(&news.entered)));
-        for person in &news.left {
+        for person in news.left.iter() {
             self.people.remove(&*person.user);
         }
     }
 }
 
-fn listed(people: Option<&[Person<'_>]>) -> BTreeMap<String, String> {
+fn listed(people: Option<&People>) -> BTreeMap<String, String> {
     let people = people.expect("these rooms are small enough to list");
     people.iter().map(|person| (person.user.to_string(), person.nick.to_string())).collect()
 }

@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 
 use hub::Settings;
 use hub::input::{ConnId, Dialect};
-use protocol::chat::event::{Durability, Entry, Event, Kind, Person, RoomInfo};
+use protocol::chat::event::{Durability, Entry, Event, Kind, RoomInfo};
 use protocol::chat::id::SessionKey;
 use protocol::chat::name::{Nick, RoomName, Text};
+use protocol::chat::people::People;
 use protocol::chat::request::{Request, Since};
 use protocol::time::Span;
 
@@ -176,7 +177,7 @@ fn shown(event: &Event<'_>) -> String {
         Event::Welcome(e) => (format!("you are {}", e.nick), &e.id),
         Event::Joined(e) => {
             let about = e.topic.as_ref().map(|topic| format!("; about {topic}")).unwrap_or_default();
-            (format!("joined {}: {}; last {}{about}", e.room, people(e.people.as_deref()), e.last), &e.id)
+            (format!("joined {}: {}; last {}{about}", e.room, people(e.people.as_ref()), e.last), &e.id)
         }
         Event::Reset(e) => (format!("reset {}: {:?}, last {}", e.room, e.reason, e.last), &None),
         Event::Message(e) => (format!("{} {}", e.room, entry(&e.entry)), &None),
@@ -188,13 +189,13 @@ fn shown(event: &Event<'_>) -> String {
             None => (format!("you are now {}", e.nick), &e.id),
             Some(room) => (format!("{room}: {} is now {}", e.was, e.nick), &e.id),
         },
-        Event::Who { id, room, people: who, .. } => (format!("who {room}: {}", people(who.as_deref())), id),
+        Event::Who { id, room, people: who, .. } => (format!("who {room}: {}", people(who.as_ref())), id),
         Event::Rooms { id, rooms } => (format!("rooms: {}", list(rooms.iter().map(info), ", ")), id),
         Event::Typing { room, nick, .. } => (format!("{room}: {nick} is typing"), &None),
         Event::Presence(e) => {
-            let some = |who: &[Person<'_>], verb| match who {
-                [] => String::new(),
-                who => format!("{} {verb}, ", people(Some(who))),
+            let some = |who: &People, verb| match who.is_empty() {
+                true => String::new(),
+                false => format!("{} {verb}, ", people(Some(who))),
             };
             let (entered, left) = (some(&e.entered, "entered"), some(&e.left, "left"));
             (format!("{}: {entered}{left}{} here", e.room, e.count), &None)
@@ -226,7 +227,7 @@ fn info(info: &RoomInfo<'_>) -> String {
     format!("{} {}{topic}", info.room, info.count)
 }
 
-fn people(people: Option<&[Person<'_>]>) -> String {
+fn people(people: Option<&People>) -> String {
     people.map_or("many".into(), |people| list(people.iter().map(|person| person.nick.to_string()), " "))
 }
 

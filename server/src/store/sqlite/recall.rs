@@ -11,13 +11,19 @@ use rusqlite::Connection;
 use super::super::page::Page;
 use super::fault::Trouble;
 use super::recent::Recent;
-use super::rows::{Entry, Room, entry, entry_key, ordinal_of};
+use super::rooms::{Room, Rooms};
+use super::rows::{Entry, entry, entry_key, ordinal_of};
 use crate::faults::{self, Fault};
 
 /// Answers a question. Reads only.
-pub(super) fn recall(conn: &Connection, recent: &Recent, recall: &Recall) -> Result<Recalled, Trouble> {
-    let room = Room::find(conn, &recall.room)?;
-    let past = Past { conn, recent, room: room.as_ref() };
+pub(super) fn recall(
+    conn: &Connection,
+    rooms: &mut Rooms,
+    recent: &Recent,
+    recall: &Recall,
+) -> Result<Recalled, Trouble> {
+    let room = rooms.find(conn, &recall.room)?.map(|room| &*room);
+    let past = Past { conn, recent, room };
     let (first, last) = past.ends();
     let mut reset = None;
     let mut or_reset = |judged: Option<ResetReason>, good: (u64, u64), bad: (u64, u64)| {
@@ -48,7 +54,7 @@ pub(super) fn recall(conn: &Connection, recent: &Recent, recall: &Recall) -> Res
         conn: recall.conn,
         room: recall.room.clone(),
         purpose: recall.purpose.clone(),
-        topic: room.map(|room| room.topic).unwrap_or_default(),
+        topic: room.map(|room| room.topic.clone()).unwrap_or_default(),
         first,
         last,
         reset,

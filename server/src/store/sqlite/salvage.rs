@@ -15,7 +15,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Trouble;
 use super::folder::{beside, remove};
-use super::rows::{self, Entry, Room, entry, entry_key, room_of, room_seal, signed, unsigned};
+use super::rooms::{Room, room_seal};
+use super::rows::{self, Entry, Insert, Raw, entry, entry_key, room_of, signed, unsigned};
 
 /// How many entries are held in memory at a time: a megabyte, if they are as long as can be.
 const CHUNK: i64 = 64;
@@ -36,7 +37,8 @@ pub(super) struct Salvaged {
 /// What goes wrong with `to`. What goes wrong with `from` is no error here.
 pub(super) fn salvage(from: &Path, to: &Connection, epoch: Epoch) -> Result<Salvaged, Trouble> {
     let ordinal = rows::insert_epoch(to, epoch, 0)?;
-    let mut salvage = Salvage { to, ordinal, found: Salvaged { whole: true, ..Salvaged::default() } };
+    let (insert, found) = (Insert::new(to)?, Salvaged { whole: true, ..Salvaged::default() });
+    let mut salvage = Salvage { to, insert, ordinal, found };
     match open(from) {
         Ok(conn) => salvage.rooms(&conn)?,
         Err(_) => salvage.found.whole = false,
@@ -62,6 +64,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 
 struct Salvage<'a> {
     to: &'a Connection,
+    insert: Insert<'a>,
     ordinal: i64,
     found: Salvaged,
 }
@@ -159,13 +162,13 @@ impl Salvage<'_> {
     /// Keeps an entry. Tells how many of those are kept by it that are to be counted: 1 or 0.
     fn keep(&mut self, entry: Entry, room: &Room, floor: u64) -> Result<u64, Trouble> {
         let entry = Entry { room: room.key, epoch: self.ordinal, ..entry };
-        match entry.insert(self.to) {
-            Ok(()) => {
+        match self.insert.entry(&Raw::from(&entry)) {
+            Ok(true) => {
                 self.found.kept += 1;
                 Ok(u64::from(entry.stored.seq > floor))
             }
             // A number or an id that was there already: one of the two was written by nobody.
-            Err(Trouble::Damaged(_)) => {
+            Ok(false) | Err(Trouble::Damaged(_)) => {
                 self.found.whole = false;
                 Ok(0)
             }

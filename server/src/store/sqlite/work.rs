@@ -18,7 +18,9 @@ use super::super::{ANSWERS_AT_ONCE, Answer, Engine, Letter};
 use super::fault::{Fault, Trouble};
 use super::folder::beside;
 use super::recall::recall;
-use super::rows::{Entry, Room};
+use super::recent::Recent;
+use super::rooms::{Room, Rooms};
+use super::rows::{Entry, Insert, Raw};
 use super::{CACHE_KIB, OVERHEAD, Sqlite, wal};
 use crate::faults::{self, Fault as Seeded};
 
@@ -67,7 +69,8 @@ impl Engine for Sqlite {
             let stored = doubt.first().is_some_and(|first| self.is_stored(first));
             answers.extend(doubt.into_iter().filter(|_| stored).map(Answer::Late));
         }
-        let mode = if self.folder.is_full() { Mode::Refuse } else { Mode::Store };
+        let adds = letters.iter().any(|letter| matches!(letter, Letter::Record(_)));
+        let mode = if adds && self.folder.is_full() { Mode::Refuse } else { Mode::Store };
         #[cfg(feature = "faults")]
         let Some(mode) = self.tell_early(wall, letters, mode, answers) else { return };
         let outcomes = match self.attempt(wall, letters, mode) {
@@ -125,8 +128,13 @@ impl Sqlite {
     }
 
     /// Does what letters ask, until the answers are many.
-    fn attempt(&self, wall: u64, letters: &VecDeque<Letter>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
-        let Some(conn) = &self.conn else {
+    fn attempt(
+        &mut self,
+        wall: u64,
+        letters: &VecDeque<Letter>,
+        mode: Mode,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let Self { conn: Some(conn), rooms, recent, ordinal, .. } = self else {
             return Ok(letters.iter().map(|_| Outcome::Unknown).collect());
         };
         let writes = mode == Mode::Store && letters.iter().any(|letter| matches!(letter, Letter::Record(_)));
@@ -134,13 +142,14 @@ impl Sqlite {
         if writes {
             begin(conn).map_err(failed)?;
         }
-        let outcome = |letter: &Letter| match letter {
-            Letter::Record(record) => self.record(conn, wall, record, mode),
-            Letter::Recall(asked) => recall(conn, &self.recent, asked).map(Outcome::Found),
-        };
-        let (mut outcomes, mut bytes) = (Vec::new(), 0);
+        if rooms.are_outdated(conn).map_err(failed)? {
+            recent.clear();
+        }
+        let insert = Insert::new(conn).map_err(failed)?;
+        let mut work = Work { conn, insert, rooms, recent, ordinal: *ordinal, wall, mode };
+        let (mut outcomes, mut bytes) = (Vec::with_capacity(letters.len()), 0);
         for letter in letters {
-            let outcome = outcome(letter).map_err(failed)?;
+            let outcome = work.outcome(letter).map_err(failed)?;
             bytes += letter.bytes() + outcome.bytes();
             outcomes.push(outcome);
             if bytes >= ANSWERS_AT_ONCE {
@@ -153,39 +162,11 @@ impl Sqlite {
         }
     }
 
-    fn record(&self, conn: &Connection, wall: u64, record: &Record, mode: Mode) -> Result<Outcome, Trouble> {
-        if let Some(id) = record.id.as_ref().filter(|_| !faults::has(Seeded::Doubles)) {
-            if let Some((room, Entry { stored, .. })) = Entry::by_id(conn, record.user, id)? {
-                let same =
-                    room == record.room.as_str() && stored.text == record.text && stored.kind == record.kind;
-                return Ok(if same { Outcome::Again(stored) } else { Outcome::Conflict });
-            }
-        }
-        match mode {
-            Mode::Refuse => return Ok(Outcome::Full),
-            Mode::LeaveUnknown => return Ok(Outcome::Unknown),
-            Mode::Store => {}
-        }
-        if faults::number_again() {
-            conn.execute("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)", [])?;
-        }
-        let name = record.room.as_str();
-        let room = match Room::find(conn, &record.room)? {
-            Some(room) => room,
-            None => Room::make(conn, name, "", 0)?,
-        };
-        let entry = Entry::new(&room, self.ordinal, record, stamp(wall, room.time));
-        entry.insert(conn)?;
-        if record.kind == Kind::Topic {
-            room.set_topic(conn, name, &record.text)?;
-        }
-        Ok(Outcome::New { room: room.key, seq: entry.stored.seq, time: entry.stored.time })
-    }
-
     /// What became of the letters of a transaction that failed. Afterwards the database is open, or cannot be.
     fn recover(&mut self, wall: u64, letters: &VecDeque<Letter>, failure: Failure) -> Vec<Outcome> {
         let Failure { trouble, doubt } = failure;
         let unknown = || letters.iter().map(|_| Outcome::Unknown).collect();
+        self.rooms.forget();
         let is_open = self.conn.as_ref().is_some_and(Connection::is_autocommit);
         if is_open && matches!(trouble, Trouble::Busy) {
             // It had not begun, and nothing is wrong.
@@ -193,7 +174,7 @@ impl Sqlite {
             return self.attempt(wall, letters, Mode::LeaveUnknown).unwrap_or_else(|_| unknown());
         }
         self.conn = None;
-        self.recent.clear();
+        self.forget();
         let mode = match trouble {
             Trouble::Damaged(why) => {
                 self.fault = self.replace(why, wall).err();
@@ -256,10 +237,71 @@ impl Sqlite {
         Ok(wal::mend(&beside(&self.folder.database(), "-wal"), certain)?)
     }
 
-    fn is_stored(&self, applied: &Applied) -> bool {
+    fn is_stored(&mut self, applied: &Applied) -> bool {
         let Some(conn) = &self.conn else { return false };
-        let Ok(Some(room)) = Room::find(conn, &applied.room) else { return false };
+        let Ok(Some(room)) = self.rooms.find(conn, &applied.room) else { return false };
         matches!(Entry::find(conn, room.key, applied.entry.seq), Ok(Some(entry)) if entry.stored == applied.entry)
+    }
+}
+
+/// A transaction at work.
+struct Work<'a> {
+    conn: &'a Connection,
+    insert: Insert<'a>,
+    rooms: &'a mut Rooms,
+    recent: &'a Recent,
+    /// Of the epoch.
+    ordinal: i64,
+    wall: u64,
+    mode: Mode,
+}
+
+impl Work<'_> {
+    fn outcome(&mut self, letter: &Letter) -> Result<Outcome, Trouble> {
+        match letter {
+            Letter::Record(record) => self.record(record),
+            Letter::Recall(asked) => recall(self.conn, self.rooms, self.recent, asked).map(Outcome::Found),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<Outcome, Trouble> {
+        match self.mode {
+            Mode::Refuse => return Ok(self.resent(record)?.unwrap_or(Outcome::Full)),
+            Mode::LeaveUnknown => return Ok(self.resent(record)?.unwrap_or(Outcome::Unknown)),
+            Mode::Store => {}
+        }
+        if faults::number_again() {
+            self.conn.execute("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)", [])?;
+            self.rooms.forget();
+        }
+        let room = match self.rooms.find(self.conn, &record.room)? {
+            Some(room) => room,
+            None => match self.resent(record)? {
+                None => self.rooms.make(self.conn, &record.room)?,
+                // What was said before, in another room, makes no room.
+                Some(outcome) => return Ok(outcome),
+            },
+        };
+        let time = stamp(self.wall, room.time);
+        if !self.insert.entry(&Raw::new(room, self.ordinal, record, time))? {
+            // Most ids are new, so it is not asked before whether this one is.
+            return self.resent(record)?.ok_or_else(|| Trouble::damaged("a number was given already"));
+        }
+        room.grow(time);
+        if record.kind == Kind::Topic {
+            room.set_topic(self.conn, record.room.as_str(), &record.text)?;
+        }
+        Ok(Outcome::New { room: room.key, seq: room.last, time })
+    }
+
+    /// What became of an entry whose id is there already.
+    fn resent(&self, record: &Record) -> Result<Option<Outcome>, Trouble> {
+        let Some(id) = record.id.as_ref().filter(|_| !faults::has(Seeded::Doubles)) else { return Ok(None) };
+        let Some((room, Entry { stored, .. })) = Entry::by_id(self.conn, record.user, id)? else {
+            return Ok(None);
+        };
+        let same = room == record.room.as_str() && stored.text == record.text && stored.kind == record.kind;
+        Ok(Some(if same { Outcome::Again(stored) } else { Outcome::Conflict }))
     }
 }
 

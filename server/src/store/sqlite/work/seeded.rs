@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::super::super::{Answer, Letter};
 use super::super::Sqlite;
 use super::{Mode, applied, run};
@@ -15,22 +17,23 @@ impl Sqlite {
     /// the letters stay for another), and the transaction is committed in a second, in which all its entries are found
     /// to be there.
     pub(super) fn tell_early(
-        &self,
+        &mut self,
         wall: u64,
         letters: &VecDeque<Letter>,
         mode: Mode,
         answers: &mut VecDeque<Answer>,
     ) -> Option<Mode> {
-        let Some(conn) = self.conn.as_ref().filter(|_| faults::has(Fault::ToldEarly)) else {
+        if !faults::has(Fault::ToldEarly) || self.conn.is_none() {
             return Some(mode);
-        };
-        if conn.is_autocommit() {
+        }
+        let is_settled = |store: &Self| store.conn.as_ref().is_none_or(Connection::is_autocommit);
+        if is_settled(self) {
             let outcomes = self.attempt(wall, letters, mode).unwrap_or_default();
             answers.extend(outcomes.iter().zip(letters).filter_map(applied).map(Answer::Late));
-            return Some(mode).filter(|_| conn.is_autocommit());
+            return Some(mode).filter(|_| is_settled(self));
         }
         // The disk is slow, or nobody would ever see it.
         thread::sleep(Duration::from_millis(5));
-        run(conn, "COMMIT").ok().map(|()| Mode::LeaveUnknown)
+        run(self.conn.as_ref()?, "COMMIT").ok().map(|()| Mode::LeaveUnknown)
     }
 }
