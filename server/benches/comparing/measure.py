@@ -22,7 +22,6 @@ import time
 import urllib.request
 
 from . import arithmetic, servers
-from .cases import CASES
 from .servers import say
 
 # What makes a run worthless as a comparison, whatever it measured.
