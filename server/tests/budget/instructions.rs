@@ -70,7 +70,7 @@ fn instructions(server: &Path, dialect: Dialect, evening: Evening) -> f64 {
     fs::create_dir(&folder.0).expect("a folder");
     let [out, log] = ["out", "log"].map(|name| folder.0.join(name));
     let mut callgrind = Command::new("valgrind");
-    callgrind.arg("--tool=callgrind").arg(format!("--log-file={}", log.display()));
+    callgrind.args(["--tool=callgrind", "--vgdb=no"]).arg(format!("--log-file={}", log.display()));
     callgrind.arg(format!("--callgrind-out-file={}", out.display())).arg(server);
     let server = start(&mut callgrind, &[]);
 

@@ -33,8 +33,10 @@ use limits::Limits;
 /// Figures by name.
 type Figures = BTreeMap<String, f64>;
 
+type Measure = fn(&Path) -> Figures;
+
 /// What can be measured alone. A figure's name begins with its part's.
-const PARTS: [(&str, fn(&Path) -> Figures); 7] = [
+const PARTS: [(&str, Measure); 7] = [
     ("size", size),
     ("memory", memory::measure),
     ("quiet", quiet::measure),
