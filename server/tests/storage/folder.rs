@@ -107,6 +107,21 @@ fn another_program_in_the_way_is_waited_for_and_named() {
     assert_eq!(log(), before, "nothing was mended");
 }
 
+/// Somebody takes a message out with `sqlite3`. The server does not go on with what it knew.
+#[test]
+fn what_another_program_changes_is_seen() {
+    let folder = Folder::new();
+    let mut store = folder.open().unwrap();
+    for text in ["one", "two", "three"] {
+        say(&mut store, ALICE, "", "lobby", text);
+    }
+    assert_eq!(lines(&mut store, "lobby"), ["1 one", "2 two", "3 three"]);
+    let other = rusqlite::Connection::open(folder.database()).unwrap();
+    other.execute("DELETE FROM entries WHERE body = 'one'", []).unwrap();
+    assert_eq!(lines(&mut store, "lobby"), ["2 two", "3 three"]);
+    assert_eq!(say(&mut store, ALICE, "", "lobby", "four").entry.seq, 4);
+}
+
 /// The log of a database that another program has open must not be replaced: that program would go on with the old one.
 #[test]
 fn nothing_is_mended_while_another_program_has_the_database_open() {
