@@ -71,6 +71,13 @@ struct Exception {
     instead: Range<Offset>,
 }
 
+impl Exception {
+    /// Of which room, and of whom.
+    fn whose(&self) -> (u32, u32) {
+        (self.place, self.slot)
+    }
+}
+
 impl FanOut {
     /// Appends to a room's log what `write` makes of it in each dialect; says where it lies.
     pub(crate) fn append(
@@ -141,16 +148,26 @@ impl FanOut {
             let live = hub.members(log.room).len().saturating_sub(self.exceptions.len() - before) as u64;
             outbox.metrics.told += (log.entries * live).saturating_sub(log.untold);
         }
-        self.exceptions.sort_unstable_by_key(|exception| (exception.place, exception.slot, exception.number));
-        let mut exceptions = self.exceptions.as_slice();
+        self.exceptions.sort_unstable_by_key(|exception| (exception.whose(), exception.number));
+        let mut exceptions = self.exceptions.iter().peekable();
         for (log, place) in self.rooms.iter().zip(1..) {
+            let ends = [outbox.end(log.plain), outbox.end(log.v1)];
             for &slot in hub.members(log.room) {
-                let here = |exception: &Exception| (exception.place, exception.slot).cmp(&(place, slot));
-                // Those of members that have left are passed over.
-                let own;
-                (_, exceptions) = split_while(exceptions, |exception| here(exception).is_lt());
-                (own, exceptions) = split_while(exceptions, |exception| here(exception).is_eq());
-                deliver_to(outbox, log, slot, dialect(slot), own);
+                let (id, end, offset): (_, _, fn(Place) -> Offset) = match dialect(slot) {
+                    Dialect::Plain => (log.plain, ends[0], |place| place.plain),
+                    Dialect::V1 => (log.v1, ends[1], |place| place.v1),
+                };
+                let mut done = 0;
+                while let Some(exception) = exceptions.next_if(|next| next.whose() <= (place, slot)) {
+                    // Of a member that has left.
+                    if exception.whose() != (place, slot) {
+                        continue;
+                    }
+                    outbox.push(slot, id, done..offset(exception.from).min(end).max(done));
+                    outbox.push(slot, LogId::PRIVATE, exception.instead.clone());
+                    done = done.max(offset(exception.to).min(end));
+                }
+                outbox.push(slot, id, done..end);
             }
             if let Some(place) = self.places.get_mut(log.room.index()) {
                 *place = 0;
@@ -179,25 +196,4 @@ impl FanOut {
         }
         (*place, &mut self.rooms[*place as usize - 1])
     }
-}
-
-/// Splits off the front for which something holds. It is almost always empty.
-fn split_while(all: &[Exception], holds: impl Fn(&Exception) -> bool) -> (&[Exception], &[Exception]) {
-    let count = all.iter().take_while(|exception| holds(exception)).count();
-    all.split_at(count)
-}
-
-fn deliver_to(outbox: &mut Outbox, log: &RoomLog, slot: u32, dialect: Dialect, exceptions: &[Exception]) {
-    let (id, offset): (LogId, fn(Place) -> Offset) = match dialect {
-        Dialect::Plain => (log.plain, |place| place.plain),
-        Dialect::V1 => (log.v1, |place| place.v1),
-    };
-    let end = outbox.end(id);
-    let mut done = 0;
-    for exception in exceptions {
-        outbox.push(slot, id, done..offset(exception.from).min(end).max(done));
-        outbox.push(slot, LogId::PRIVATE, exception.instead.clone());
-        done = done.max(offset(exception.to).min(end));
-    }
-    outbox.push(slot, id, done..end);
 }

@@ -111,7 +111,10 @@ impl Lines<'_> {
 
     fn line(&mut self, nick: &str, verb: &str, line: &str) {
         let escape = if verb.is_empty() && line.starts_with('/') { "/" } else { "" };
-        self.add(&["<", nick, "> ", verb, escape, line]);
+        self.add(&["<"]);
+        self.visible(nick);
+        ["> ", verb, escape].iter().for_each(|part| self.out.push_str(part));
+        self.visible(line);
     }
 
     fn joined(&mut self, joined: &Joined<'_>) {

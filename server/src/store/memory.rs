@@ -40,16 +40,22 @@ pub struct Memory {
     epoch: Epoch,
     ring: Ring,
     rooms: HashMap<RoomName<'static>, Log>,
-    /// Where the entry of a person's id is, for as long as it is kept.
-    ids: HashMap<(UserId, RequestId<'static>), (RoomName<'static>, u64)>,
     /// All kept entries in the order they came, and some that are forgotten already.
     order: VecDeque<(RoomName<'static>, u64)>,
-    /// How many entries are kept.
-    count: usize,
-    bytes: usize,
+    kept: Kept,
     /// The highest number of any room that was forgotten whole. A new room begins behind it, as it may have had that
     /// name: a number is never given twice.
     floor: u64,
+}
+
+/// What is kept, over all rooms.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Where the entry of a person's id is, for as long as it is kept.
+    ids: HashMap<(UserId, RequestId<'static>), (RoomName<'static>, u64)>,
+    /// How many entries.
+    count: usize,
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,75 +74,54 @@ impl Memory {
     /// An empty store that begins a new life of the logs.
     #[must_use]
     pub fn new(epoch: Epoch, ring: Ring) -> Self {
-        Self {
-            epoch,
-            ring,
-            rooms: HashMap::new(),
-            ids: HashMap::new(),
-            order: VecDeque::new(),
-            count: 0,
-            bytes: 0,
-            floor: 0,
-        }
+        Self { epoch, ring, rooms: HashMap::new(), order: VecDeque::new(), kept: Kept::default(), floor: 0 }
     }
 
     fn record(&mut self, wall: u64, record: Record) -> Answer {
         if let Some(id) = &record.id {
-            if let Some((room, seq)) = self.ids.get(&(record.user, id.clone())) {
+            if let Some((room, seq)) = self.kept.ids.get(&(record.user, id.clone())) {
                 return self.resent(room.clone(), *seq, record);
             }
         }
-        let entry = self.number(wall, &record);
-        self.keep(record.room.clone(), entry.clone());
-        Answer::Applied(Applied { room: record.room, entry, origin: record.origin, dup: false })
-    }
-
-    fn number(&mut self, wall: u64, record: &Record) -> Stored {
-        let (floor, bytes) = (self.floor, &mut self.bytes);
-        let log = self.rooms.entry(record.room.clone()).or_insert_with(|| {
-            *bytes += ROOM_COST;
-            Log { last: floor, ..Log::default() }
-        });
+        let Record { room, user, nick, kind, text, id, origin } = record;
+        // The room is looked up once: to do so at each step took a tenth of all that a message takes.
+        let log = match self.rooms.get_mut(&room) {
+            Some(log) => log,
+            None => {
+                self.kept.bytes += ROOM_COST;
+                self.rooms.entry(room.clone()).or_insert(Log { last: self.floor, ..Log::default() })
+            }
+        };
         log.last += 1;
         log.time = stamp(wall, log.time);
-        if record.kind == Kind::Topic {
-            log.topic = record.text.clone();
+        if kind == Kind::Topic {
+            log.topic = text.clone();
         }
-        Stored {
-            seq: log.last,
-            time: log.time,
-            kind: record.kind,
-            user: record.user,
-            nick: record.nick.clone(),
-            text: record.text.clone(),
-            id: record.id.clone(),
+        let entry = Stored { seq: log.last, time: log.time, kind, user, nick, text, id };
+        self.kept.add(log, &room, entry.clone());
+        self.order.push_back((room.clone(), entry.seq));
+        while log.entries.len() > self.ring.entries || log.bytes > self.ring.bytes {
+            self.kept.forget_oldest(log);
         }
+        if log.entries.is_empty() {
+            self.forget_room(&room);
+        }
+        self.forget_oldest_of_all();
+        Answer::Applied(Applied { room, entry, origin, dup: false })
     }
 
-    /// Keeps an entry, and forgets those that it pushes over a limit.
-    fn keep(&mut self, room: RoomName<'static>, entry: Stored) {
-        if let Some(id) = &entry.id {
-            self.ids.insert((entry.user, id.clone()), (room.clone(), entry.seq));
-        }
-        self.order.push_back((room.clone(), entry.seq));
-        self.count += 1;
-        self.bytes += cost(&entry);
-        if let Some(log) = self.rooms.get_mut(&room) {
-            log.bytes += cost(&entry);
-            log.entries.push_back(entry);
-        }
-        let over = |log: &Log, ring: &Ring| log.entries.len() > ring.entries || log.bytes > ring.bytes;
-        while self.rooms.get(&room).is_some_and(|log| over(log, &self.ring)) {
-            self.forget_oldest(&room);
-        }
+    /// Until all of them together are within their limit.
+    fn forget_oldest_of_all(&mut self) {
         // The newest entry always stays, so the last of a room is never forgotten in the turn it came.
-        while self.bytes > self.ring.total && self.count > 1 {
-            let Some((oldest, seq)) = self.order.pop_front() else { break };
-            if self.rooms.get(&oldest).is_some_and(|log| log.first() == seq) {
-                self.forget_oldest(&oldest);
+        while self.kept.bytes > self.ring.total && self.kept.count > 1 {
+            let Some((room, seq)) = self.order.pop_front() else { break };
+            let Some(log) = self.rooms.get_mut(&room).filter(|log| log.first() == seq) else { continue };
+            self.kept.forget_oldest(log);
+            if log.entries.is_empty() {
+                self.forget_room(&room);
             }
         }
-        if self.order.len() > 2 * self.count + 64 {
+        if self.order.len() > 2 * self.kept.count + 64 {
             let rooms = &self.rooms;
             self.order.retain(|(room, seq)| {
                 rooms.get(room).is_some_and(|log| log.first() <= *seq && log.first() > 0)
@@ -144,21 +129,10 @@ impl Memory {
         }
     }
 
-    fn forget_oldest(&mut self, room: &RoomName<'static>) {
-        let Some(log) = self.rooms.get_mut(room) else { return };
-        let Some(entry) = log.entries.pop_front() else { return };
-        let freed = cost(&entry);
-        log.bytes -= freed;
-        self.bytes -= freed;
-        self.count -= 1;
-        if let Some(id) = entry.id {
-            self.ids.remove(&(entry.user, id));
-        }
-        if log.entries.is_empty() {
-            self.floor = self.floor.max(log.last);
-            self.rooms.remove(room);
-            self.bytes -= ROOM_COST;
-        }
+    fn forget_room(&mut self, room: &RoomName<'static>) {
+        let Some(log) = self.rooms.remove(room) else { return };
+        self.floor = self.floor.max(log.last);
+        self.kept.bytes -= ROOM_COST;
     }
 
     /// The same id came again: the first answer again, unless it was something else that was said.
@@ -248,7 +222,31 @@ impl Engine for Memory {
     }
 
     fn held(&self) -> usize {
-        self.bytes
+        self.kept.bytes
+    }
+}
+
+impl Kept {
+    fn add(&mut self, log: &mut Log, room: &RoomName<'static>, entry: Stored) {
+        if let Some(id) = &entry.id {
+            self.ids.insert((entry.user, id.clone()), (room.clone(), entry.seq));
+        }
+        let taken = cost(&entry);
+        log.bytes += taken;
+        self.bytes += taken;
+        self.count += 1;
+        log.entries.push_back(entry);
+    }
+
+    fn forget_oldest(&mut self, log: &mut Log) {
+        let Some(entry) = log.entries.pop_front() else { return };
+        let freed = cost(&entry);
+        log.bytes -= freed;
+        self.bytes -= freed;
+        self.count -= 1;
+        if let Some(id) = entry.id {
+            self.ids.remove(&(entry.user, id));
+        }
     }
 }
 
