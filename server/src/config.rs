@@ -17,6 +17,7 @@ use protocol::time::Span;
 use self::flags::{FLAGS, Flag};
 use crate::conn::MAX_UNSENT;
 use crate::listeners::Place;
+use crate::store::NO_DISK;
 
 /// The port: S-N-U-G on a phone's keys.
 pub const PORT: u16 = 7684;
@@ -253,6 +254,9 @@ fn help(program: &str) -> String {
     }
     row("-h, --help", "this text");
     row("-V, --version", "the version");
+    if let Some(why) = NO_DISK {
+        let _ = writeln!(text, "\nNote: {why}.");
+    }
     text.push_str(
         "\nEvery option can stand in the environment too: SNUG_LISTEN, SNUG_MAX_RATE, and so on; the command line wins.\n\
          Exit codes: 0 stopped when asked to, 1 could not go on, 2 wrong usage or cannot start.\n",

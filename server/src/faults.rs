@@ -54,13 +54,13 @@ pub(crate) const fn has(_: Fault) -> bool {
 }
 
 /// Whether a commit that was done shall be taken for one that failed: no.
-#[cfg(not(feature = "faults"))]
+#[cfg(all(feature = "disk", not(feature = "faults")))]
 pub(crate) const fn commit_seems_to_fail() -> bool {
     false
 }
 
 /// Whether the last number shall be given again: no.
-#[cfg(not(feature = "faults"))]
+#[cfg(all(feature = "disk", not(feature = "faults")))]
 pub(crate) const fn number_again() -> bool {
     false
 }

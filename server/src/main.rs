@@ -22,7 +22,7 @@ use server::listeners::Place;
 use server::logging;
 use server::reactor::{Reactor, Settings};
 use server::server::Server;
-use server::store::{Engine as _, Memory, Rhythm, Ring, Sqlite, Store};
+use server::store::{Engine as _, Memory, NO_DISK, Rhythm, Ring, Sqlite, Store};
 use server::worker::Bell;
 
 /// Wrong usage, or it cannot start.
@@ -105,6 +105,9 @@ fn store(config: &Config, bell: Bell) -> Result<(Store, Durability), String> {
         let epoch = Epoch(random().ok_or(NO_RANDOM)?);
         return Ok((Store::new(Memory::new(epoch, Ring::default())), Durability::Memory));
     };
+    if let Some(why) = NO_DISK {
+        return Err(why.to_owned());
+    }
     if let (Keep::Usual(_), Some(above)) = (&config.keep, folder.parent()) {
         // If it cannot be made, to open the folder says why.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(above);

@@ -3,9 +3,12 @@
 //! Letters go in, answers come out in the order of the letters, through the mailbox and never at once. So every engine
 //! takes one path: one that answers within the turn (memory) and one that waits for a disk on a thread of its own.
 
+#[cfg(not(feature = "disk"))]
+mod diskless;
 mod mailbox;
 mod memory;
 mod page;
+#[cfg(feature = "disk")]
 mod sqlite;
 
 use std::collections::VecDeque;
@@ -14,9 +17,25 @@ use hub::effect::{Recall, Record};
 use hub::input::{Applied, ConnId, Recalled, Refusal};
 use protocol::chat::id::{Epoch, RequestId};
 
+#[cfg(not(feature = "disk"))]
+pub use diskless::{Fault, Sqlite};
 pub use mailbox::{Rhythm, Store};
 pub use memory::{Memory, Ring};
-pub use sqlite::{Epochs, Fault, Notice, Sqlite};
+#[cfg(feature = "disk")]
+pub use sqlite::{Fault, Notice, Sqlite};
+
+/// Where new epochs come from: random numbers, or none if the system has none.
+pub type Epochs = Box<dyn FnMut() -> Option<Epoch> + Send>;
+
+/// Why there is no engine on a disk: this was built without. `None` if there is one.
+pub const NO_DISK: Option<&str> = if cfg!(feature = "disk") {
+    None
+} else {
+    Some(
+        "this server was built to keep messages in memory only; start it with --memory (they are gone when it stops), \
+         or take one that was built with the feature 'disk'",
+    )
+};
 
 /// An engine begins no further letter when its answers take this many bytes: a thousand that join at once do not have
 /// all their pages in memory at the same time.

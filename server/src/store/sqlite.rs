@@ -38,6 +38,7 @@ pub use self::fault::{Fault, Notice};
 use self::folder::{Folder, beside};
 use self::recent::Recent;
 use self::rooms::Rooms;
+use super::Epochs;
 use super::page::believed;
 #[cfg(doc)]
 use super::{Answer, Engine};
@@ -81,9 +82,6 @@ pub struct Sqlite {
     rooms: Rooms,
     recent: Recent,
 }
-
-/// Where new epochs come from: random numbers, or none if the system has none.
-pub type Epochs = Box<dyn FnMut() -> Option<Epoch> + Send>;
 
 impl Sqlite {
     /// Opens the database in `folder`, or makes one, and begins an epoch in it. Makes the folder too, but not those
