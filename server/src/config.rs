@@ -255,7 +255,7 @@ fn help(program: &str) -> String {
     row("-h, --help", "this text");
     row("-V, --version", "the version");
     if let Some(why) = NO_DISK {
-        let _ = writeln!(text, "\nNote: {why}.");
+        let _ = writeln!(text, "\n{}.", wrap(&format!("Note: {why}"), 110).join("\n"));
     }
     text.push_str(
         "\nEvery option can stand in the environment too: SNUG_LISTEN, SNUG_MAX_RATE, and so on; the command line wins.\n\
