@@ -6,6 +6,7 @@
 
 pub mod event;
 mod fault;
+mod fold;
 pub mod id;
 mod letters;
 pub mod name;

@@ -173,18 +173,12 @@ impl Conn {
         Ok(count)
     }
 
-    /// Puts the socket under the poll's eyes.
-    ///
-    /// # Errors
-    /// As [`Transport::register`].
+    /// As [`Transport::register`], or fails as that does.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.transport.register(registry, token)
     }
 
-    /// Wants to know when the kernel takes bytes again.
-    ///
-    /// # Errors
-    /// As [`Transport::watch_room`].
+    /// As [`Transport::watch_room`], or fails as that does.
     pub fn watch_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.transport.watch_room(registry, token)
     }
