@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -231,34 +232,55 @@ fn what_a_thousand_lines_write() {
 /// So many entries in the lobby, by ten people, in whole transactions and tidied up; then some more, one at a time, until
 /// the write-ahead log has so many KiB, as a crash leaves it.
 fn fill(folder: &Folder, entries: usize, log: u64) {
-    let mut epoch = 0_u64;
-    let epochs = move || {
-        epoch += 1;
-        Some(Epoch((epoch ^ 0x5eed_0000).to_be_bytes()))
-    };
-    let data = folder.data();
-    let mut store = Sqlite::open(data.as_ref(), 0, Box::new(epochs)).expect("a database");
-    let say = |store: &mut Sqlite, from: usize, count: usize| {
-        let mut letters = (from..from + count).map(|number| Letter::Record(entry(number))).collect();
-        let mut answers = std::collections::VecDeque::new();
-        store.work(1_800_000_000_000, &mut letters, &mut answers);
-        assert!(letters.is_empty() && answers.iter().all(|answer| matches!(answer, Answer::Applied(_))));
-    };
-    for from in (0..entries).step_by(1000) {
-        say(&mut store, from, 1000);
-    }
-    store.idle();
+    let mut store = open(folder, 0);
+    grow(&mut store, 0..entries);
     for number in entries.. {
         if size(&folder.log()) >= log {
             return;
         }
-        say(&mut store, number, 1);
+        say(&mut store, number..number + 1);
     }
 }
 
+/// The store that a server would have there. Each time it is opened it needs another number, from which its epochs are.
+pub(crate) fn open(folder: &Folder, mut epoch: u64) -> Sqlite {
+    let epochs = move || {
+        epoch += 1;
+        Some(Epoch((epoch ^ 0x5eed_0000).to_be_bytes()))
+    };
+    Sqlite::open(folder.data().as_ref(), 0, Box::new(epochs)).expect("a database")
+}
+
+/// Entries of these numbers, a thousand in a transaction, and tidied up.
+pub(crate) fn grow(store: &mut Sqlite, entries: Range<usize>) {
+    for from in entries.clone().step_by(1000) {
+        say(store, from..entries.end.min(from + 1000));
+    }
+    store.idle();
+}
+
+fn say(store: &mut Sqlite, entries: Range<usize>) {
+    let mut letters = entries.map(|number| Letter::Record(entry(number))).collect();
+    let mut answers = std::collections::VecDeque::new();
+    store.work(1_800_000_000_000, &mut letters, &mut answers);
+    assert!(letters.is_empty() && answers.iter().all(|answer| matches!(answer, Answer::Applied(_))));
+}
+
 /// In KiB.
-fn size(path: &Path) -> u64 {
+pub(crate) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len()) / 1024
+}
+
+/// Its files are on the disk; if it is to be cold, in the page cache they are not.
+pub(crate) fn forget_or_keep(folder: &Folder, is_cold: bool) {
+    for file in [folder.database(), folder.log()] {
+        // Tidied up, there is no log.
+        let Ok(file) = File::open(file) else { continue };
+        file.sync_all().expect("it works");
+        if is_cold {
+            rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).expect("it is a file");
+        }
+    }
 }
 
 fn entry(number: usize) -> Record {
@@ -280,13 +302,7 @@ fn a_million_entries() {
     fill(&folder, 1_000_000, 4000);
     println!("{} KiB, and a log of {} KiB", size(&folder.database()), size(&folder.log()));
     for how in ["cold", "warm", "warm"] {
-        for file in [folder.database(), folder.log()] {
-            let file = File::open(file).expect("it is there");
-            file.sync_all().expect("it works");
-            if how == "cold" {
-                rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).expect("it is a file");
-            }
-        }
+        forget_or_keep(&folder, how == "cold");
         let begun = Instant::now();
         let server = folder.server(&NO_LIMITS);
         let mut peer = Peer::dial(server.address).expect("it accepts");

@@ -9,3 +9,4 @@ mod folder;
 mod full;
 mod quiet;
 mod starts;
+mod stores;

@@ -1,14 +1,11 @@
 //! People come and go as fast as they are let in: what a handshake costs.
 
-use crate::args::Plan;
-use crate::clock::{Clock, Nanos, nanos, seconds};
-use crate::crowd::{Crowd, Ear, Heard, People};
-use crate::enter::TURN;
+use crate::clock::{Clock, Nanos, nanos};
+use crate::crowd::{Ear, Heard, People};
 use crate::fault::Fault;
 use crate::percentiles::Percentiles;
-use crate::process::{Process, own_cpu};
-use crate::progress::Progress;
-use crate::report::{Report, Server};
+use crate::report::Report;
+use crate::scene::{Scene, TURN};
 
 struct Comings {
     clock: Clock,
@@ -24,16 +21,11 @@ struct Comings {
 }
 
 /// Lets people come and go.
-pub(crate) fn run(
-    crowd: &mut Crowd,
-    plan: &Plan,
-    server: Option<&Process>,
-    progress: &mut Progress,
-) -> Result<Report, Fault> {
-    let clock = crowd.people.clock;
-    let before = server.map(Process::memory).unwrap_or_default();
+pub(crate) fn run(scene: &mut Scene<'_>) -> Result<Report, Fault> {
+    let plan = scene.plan;
+    let before = scene.memory();
     let mut comings = Comings {
-        clock,
+        clock: scene.clock,
         begun: vec![0; plan.people],
         through: (0..plan.people).collect(),
         is_measuring: false,
@@ -41,30 +33,22 @@ pub(crate) fn run(
         latency: Percentiles::default(),
         fault: None,
     };
-    comings.says(&mut crowd.people);
-    comings.go_on(crowd, nanos(plan.warmup), progress)?;
-    let usage = || server.and_then(Process::usage).unwrap_or_default();
-    let (begun, used, own, busy) = (clock.now(), usage(), own_cpu(), crowd.busy);
+    comings.says(&mut scene.crowd.people);
+    comings.go_on(scene, nanos(plan.warmup))?;
+    let begun = scene.moment();
     comings.is_measuring = true;
-    comings.go_on(crowd, nanos(plan.seconds), progress)?;
-    let (length, usage) = (clock.now() - begun, usage().since(used));
-    let worked = if plan.spin { crowd.busy - busy } else { own_cpu() - own };
+    comings.go_on(scene, nanos(plan.seconds))?;
+    let stretch = scene.since(begun);
 
-    Ok(Report {
-        seconds: seconds(length),
-        handshakes: comings.handshakes,
-        latency: comings.latency,
-        errors: crowd.people.faults,
-        first_error: crowd.people.first_fault.clone(),
-        closed: crowd.people.gone,
-        load_share: worked as f64 / length.max(1) as f64,
-        server: server.map(|server| Server { usage, before, after: server.memory(), touched: None }),
-        ..Report::default()
-    })
+    let mut report = Report::of(&scene.crowd.people);
+    report.measured(stretch, scene.server.is_some().then(|| (before, scene.memory())));
+    (report.handshakes, report.latency) = (comings.handshakes, comings.latency);
+    Ok(report)
 }
 
 impl Comings {
-    fn go_on(&mut self, crowd: &mut Crowd, length: Nanos, progress: &mut Progress) -> Result<(), Fault> {
+    fn go_on(&mut self, scene: &mut Scene<'_>, length: Nanos) -> Result<(), Fault> {
+        let Scene { crowd, progress, .. } = scene;
         let end = self.clock.now() + length;
         while self.clock.now() < end {
             crowd.turn(TURN, self)?;

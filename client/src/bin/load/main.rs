@@ -6,8 +6,8 @@
 //! ```text
 //! 5  main.rs                                      run, exit code
 //! 4  talk.rs idle.rs connect.rs storm.rs          what is measured
-//! 3  enter.rs words.rs                            how people come in; the figures for people
-//! 2  crowd.rs report.rs                           all connections and their poll; the figures
+//! 3  report.rs words.rs                           the figures; the figures for people
+//! 2  crowd.rs scene.rs                            all connections and their poll; what each measurement has
 //! 1  args.rs person.rs                            the command line; one connection
 //! 0  clock.rs dialect.rs fault.rs mark.rs percentiles.rs process.rs progress.rs tally.rs   tools that know nobody
 //! ```
@@ -18,7 +18,6 @@ mod clock;
 mod connect;
 mod crowd;
 mod dialect;
-mod enter;
 mod fault;
 mod idle;
 mod mark;
@@ -27,6 +26,7 @@ mod person;
 mod process;
 mod progress;
 mod report;
+mod scene;
 mod storm;
 mod talk;
 mod tally;
@@ -47,6 +47,7 @@ use crate::mark::Marks;
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::scene::Scene;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
@@ -81,16 +82,15 @@ fn measure(plan: &Plan) -> Result<Report, Fault> {
     getrandom::fill(&mut run).map_err(|error| Fault::System(io::Error::other(error)))?;
     let marks = Marks::new(u16::from_ne_bytes(run));
     let clock = Clock::start();
-    let mut progress = Progress::new(clock);
-    let mut crowd = Crowd::new(place, clock, plan.spin)?;
-    let (crowd, server, line) = (&mut crowd, server.as_ref(), &mut progress);
+    let crowd = Crowd::new(place, clock, plan.spin)?;
+    let mut scene = Scene { plan, clock, marks, crowd, server, progress: Progress::new(clock) };
     let report = match plan.mode {
-        Mode::Talk => talk::run(crowd, plan, server, line, marks),
-        Mode::Idle => idle::run(crowd, plan, server, line, marks),
-        Mode::Connect => connect::run(crowd, plan, server, line),
-        Mode::Storm => storm::run(crowd, plan, server, line),
+        Mode::Talk => talk::run(&mut scene),
+        Mode::Idle => idle::run(&mut scene),
+        Mode::Connect => connect::run(&mut scene),
+        Mode::Storm => storm::run(&mut scene),
     };
-    progress.clear();
+    scene.progress.clear();
     report
 }
 

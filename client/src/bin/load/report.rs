@@ -4,8 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::args::{Mode, Pace, Plan};
+use crate::crowd::People;
 use crate::percentiles::Percentiles;
 use crate::process::{Memory, Usage};
+use crate::scene::Stretch;
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +41,13 @@ pub(crate) struct Report {
     pub(crate) late: u64,
     pub(crate) handshakes: u64,
     pub(crate) joins: u64,
+    /// So many seconds it took until all were in.
+    pub(crate) joining: f64,
     pub(crate) bytes_joining: u64,
     pub(crate) bytes_leaving: u64,
     pub(crate) server: Option<Server>,
+    /// `idle`: the server's memory after each has talked.
+    pub(crate) touched: Memory,
     /// How busy load was: the share of the time in which it did something.
     pub(crate) load_share: f64,
 }
@@ -55,11 +61,26 @@ pub(crate) struct Server {
     pub(crate) before: Memory,
     /// When all were there, and at the end of what was measured.
     pub(crate) after: Memory,
-    /// `idle`: after each has talked.
-    pub(crate) touched: Option<Memory>,
 }
 
 impl Report {
+    /// What is known of the connections.
+    pub(crate) fn of(people: &People) -> Self {
+        Self {
+            errors: people.faults,
+            first_error: people.first_fault.clone(),
+            closed: people.gone,
+            ..Self::default()
+        }
+    }
+
+    /// What was used while it was measured; and, if the server was named, its memory before and after.
+    pub(crate) fn measured(&mut self, stretch: Stretch, memory: Option<(Memory, Memory)>) {
+        self.seconds = stretch.seconds;
+        self.load_share = stretch.load_share;
+        self.server = memory.map(|(before, after)| Server { usage: stretch.usage, before, after });
+    }
+
     /// What the server's processor time is divided by, and its name.
     pub(crate) const fn unit(&self, mode: Mode) -> (&'static str, u64) {
         match mode {
@@ -98,7 +119,7 @@ impl Report {
             Mode::Storm => {
                 let bytes = self.bytes_joining + self.bytes_leaving;
                 json.whole("joins", self.joins);
-                json.decimal("joins_per_second", self.a_second(self.joins), 1);
+                json.decimal("joins_per_second", self.joins as f64 / self.joining.max(1e-9), 1);
                 json.whole("bytes_received", bytes);
                 json.whole("bytes_joining", self.bytes_joining);
                 json.whole("bytes_leaving", self.bytes_leaving);
@@ -148,9 +169,7 @@ impl Report {
         if plan.mode == Mode::Idle {
             let each = |memory: Memory| growth(server.before, memory, plan.people);
             json.decimal("pss_bytes_per_connection", each(server.after), 1);
-            if let Some(touched) = server.touched {
-                json.decimal("pss_bytes_per_connection_touched", each(touched), 1);
-            }
+            json.decimal("pss_bytes_per_connection_touched", each(self.touched), 1);
         }
         json.whole("wakeups", server.usage.sleeps);
     }

@@ -1,31 +1,23 @@
 //! All come into one room, as fast as they are let in, and leave in as much time, a second at least. Those who are there
 //! are told who comes and goes; if each were told of each, that would be the square of the people, so the bytes are counted.
 
-use crate::args::Plan;
+use std::time::Duration;
+
 use crate::clock::{SECOND, seconds};
-use crate::crowd::Crowd;
-use crate::enter::{Deaf, enter, settle};
 use crate::fault::Fault;
-use crate::process::{Process, own_cpu};
-use crate::progress::Progress;
-use crate::report::{Report, Server};
+use crate::report::Report;
+use crate::scene::{Deaf, Scene};
 use crate::talk::QUIET;
 
 /// Lets all come and leave.
-pub(crate) fn run(
-    crowd: &mut Crowd,
-    plan: &Plan,
-    server: Option<&Process>,
-    progress: &mut Progress,
-) -> Result<Report, Fault> {
-    let clock = crowd.people.clock;
-    let before = server.map(Process::memory).unwrap_or_default();
-    let usage = || server.and_then(Process::usage).unwrap_or_default();
-    let (begun, used, own) = (clock.now(), usage(), own_cpu());
-    enter(crowd, plan, progress)?;
-    let length = clock.now() - begun;
-    settle(crowd, QUIET, &mut Deaf)?;
-    let (after, bytes_joining) = (server.map(Process::memory).unwrap_or_default(), crowd.people.received);
+pub(crate) fn run(scene: &mut Scene<'_>) -> Result<Report, Fault> {
+    let (plan, clock) = (scene.plan, scene.clock);
+    let before = scene.memory();
+    let (begun, first) = (scene.moment(), clock.now());
+    scene.enter()?;
+    let length = clock.now() - first;
+    scene.settle(QUIET, &mut Deaf)?;
+    let (after, bytes_joining) = (scene.memory(), scene.crowd.people.received);
 
     let (leaving, longest) = (clock.now(), length.max(SECOND));
     let mut left = 0;
@@ -33,26 +25,20 @@ pub(crate) fn run(
         let passed = u128::from(clock.now() - leaving);
         let due = passed * plan.people as u128 / u128::from(longest) + 1;
         while left < plan.people && (left as u128) < due {
-            crowd.people.leave(left);
+            scene.crowd.people.leave(left);
             left += 1;
         }
-        crowd.turn(std::time::Duration::from_millis(1), &mut Deaf)?;
-        progress.show(|| format!("{left} of {} people have left", plan.people));
+        scene.crowd.turn(Duration::from_millis(1), &mut Deaf)?;
+        scene.progress.show(|| format!("{left} of {} people have left", plan.people));
     }
     // Until the server has noticed that they are gone.
-    settle(crowd, QUIET, &mut Deaf)?;
+    scene.settle(QUIET, &mut Deaf)?;
 
-    let took = clock.now() - begun;
-    Ok(Report {
-        seconds: seconds(length),
-        joins: plan.people as u64,
-        bytes_joining,
-        bytes_leaving: crowd.people.received - bytes_joining,
-        errors: crowd.people.faults,
-        first_error: crowd.people.first_fault.clone(),
-        closed: crowd.people.gone,
-        load_share: (own_cpu() - own) as f64 / took.max(1) as f64,
-        server: server.map(|_| Server { usage: usage().since(used), before, after, touched: None }),
-        ..Report::default()
-    })
+    let mut report = Report::of(&scene.crowd.people);
+    report.measured(scene.since(begun), scene.server.is_some().then_some((before, after)));
+    report.joins = plan.people as u64;
+    report.joining = seconds(length);
+    report.bytes_joining = bytes_joining;
+    report.bytes_leaving = scene.crowd.people.received - bytes_joining;
+    Ok(report)
 }

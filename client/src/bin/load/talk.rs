@@ -11,13 +11,11 @@ use crate::args::{Pace, Plan};
 use crate::clock::{Clock, Nanos, SECOND, nanos, seconds};
 use crate::crowd::{Crowd, Ear, Heard, People, room_name};
 use crate::dialect::{Dialect, Line};
-use crate::enter::{TURN, enter, settle};
 use crate::fault::Fault;
 use crate::mark::{Found, Mark, Marks};
 use crate::percentiles::Percentiles;
-use crate::process::{Process, own_cpu};
-use crate::progress::Progress;
-use crate::report::{Report, Server};
+use crate::report::Report;
+use crate::scene::{Scene, TURN};
 use crate::tally::{Arrival, Tally};
 
 /// Who came and went is told within a quarter of a second, so after this much silence all has been told.
@@ -39,7 +37,8 @@ pub(crate) struct Talk {
     ready: VecDeque<usize>,
     /// Open loop: when the next line is due, and whose it is.
     due: Option<(f64, usize)>,
-    is_measuring: bool,
+    /// Since when deliveries count, if they do.
+    measured_since: Option<Nanos>,
     latency: Percentiles,
     ticks: Percentiles,
     deliveries: u64,
@@ -59,72 +58,28 @@ struct Sender {
 }
 
 /// Lets people talk, and tells what came of it.
-pub(crate) fn run(
-    crowd: &mut Crowd,
-    plan: &Plan,
-    server: Option<&Process>,
-    progress: &mut Progress,
-    marks: Marks,
-) -> Result<Report, Fault> {
-    let before = server.map(Process::memory).unwrap_or_default();
-    enter(crowd, plan, progress)?;
-    let mut talk = Talk::new(plan, crowd.people.clock, marks, plan.pace);
-    settle(crowd, QUIET, &mut talk)?;
+pub(crate) fn run(scene: &mut Scene<'_>) -> Result<Report, Fault> {
+    let (plan, clock) = (scene.plan, scene.clock);
+    let before = scene.memory();
+    scene.enter()?;
+    let mut talk = Talk::new(plan, clock, scene.marks, plan.pace);
+    scene.settle(QUIET, &mut talk)?;
 
-    talk.begin(crowd)?;
-    talk.go_on(crowd, nanos(plan.warmup), |_| {})?;
-    let begun = Moment::now(crowd, &talk, server);
-    talk.is_measuring = true;
-    let measured = nanos(plan.seconds);
-    talk.go_on(crowd, measured, |talk| {
-        let passed = seconds(talk.clock.now() - begun.at);
-        progress.show(|| {
-            let rate = talk.deliveries as f64 / passed.max(0.001);
-            format!("{passed:.0} s of {:.0}: {rate:.0} deliveries a second", plan.seconds)
-        });
-    })?;
-    talk.is_measuring = false;
-    let ended = Moment::now(crowd, &talk, server);
-    let after = server.map(Process::memory).unwrap_or_default();
-    crowd.tick_no_more()?;
-    let is_behind = talk.drain(crowd)?;
+    talk.begin(&mut scene.crowd)?;
+    talk.go_on(scene, nanos(plan.warmup))?;
+    let (begun, sent) = (scene.moment(), talk.tally.sent());
+    talk.measure();
+    talk.go_on(scene, nanos(plan.seconds))?;
+    talk.measured_since = None;
+    let (stretch, messages) = (scene.since(begun), talk.tally.sent() - sent);
+    let after = scene.memory();
+    scene.crowd.tick_no_more()?;
+    let is_behind = talk.drain(scene)?;
 
-    let mut report = talk.report(crowd, is_behind);
-    report.seconds = seconds(ended.at - begun.at);
-    report.messages = ended.sent - begun.sent;
-    report.load_share = ended.share_since(&begun, plan.spin);
-    report.server = server.map(|_| {
-        let usage = ended.usage.since(begun.usage);
-        Server { usage, before, after, touched: None }
-    });
+    let mut report = talk.report(&scene.crowd, is_behind);
+    report.measured(stretch, scene.server.is_some().then_some((before, after)));
+    report.messages = messages;
     Ok(report)
-}
-
-/// What has been used and done until now.
-struct Moment {
-    at: Nanos,
-    busy: Nanos,
-    own: Nanos,
-    usage: crate::process::Usage,
-    sent: u64,
-}
-
-impl Moment {
-    fn now(crowd: &Crowd, talk: &Talk, server: Option<&Process>) -> Self {
-        Self {
-            at: crowd.people.clock.now(),
-            busy: crowd.busy,
-            own: own_cpu(),
-            usage: server.and_then(Process::usage).unwrap_or_default(),
-            sent: talk.tally.sent(),
-        }
-    }
-
-    /// How busy load was. Who spins uses a processor whole, whether there is something to do or not.
-    fn share_since(&self, earlier: &Self, spins: bool) -> f64 {
-        let used = if spins { self.busy - earlier.busy } else { self.own - earlier.own };
-        used as f64 / (self.at - earlier.at).max(1) as f64
-    }
 }
 
 impl Talk {
@@ -147,7 +102,7 @@ impl Talk {
             pace,
             ready: VecDeque::new(),
             due: None,
-            is_measuring: false,
+            measured_since: None,
             latency: Percentiles::default(),
             ticks: Percentiles::default(),
             deliveries: 0,
@@ -178,12 +133,7 @@ impl Talk {
     }
 
     /// Talks for so long. Where a closed loop has come to a halt, since something was lost, it begins anew.
-    fn go_on(
-        &mut self,
-        crowd: &mut Crowd,
-        length: Nanos,
-        mut each_turn: impl FnMut(&Self),
-    ) -> Result<(), Fault> {
+    fn go_on(&mut self, scene: &mut Scene<'_>, length: Nanos) -> Result<(), Fault> {
         let end = self.clock.now() + length;
         let mut moved = (self.heard, self.clock.now());
         loop {
@@ -191,8 +141,8 @@ impl Talk {
             if now >= end {
                 return Ok(());
             }
-            crowd.turn(TURN.min(Duration::from_nanos(end - now)), self)?;
-            each_turn(self);
+            scene.crowd.turn(TURN.min(Duration::from_nanos(end - now)), self)?;
+            scene.progress.show(|| self.progress(scene.plan.seconds));
             if self.heard != moved.0 {
                 moved = (self.heard, now);
             } else if now - moved.1 > LOST {
@@ -204,12 +154,12 @@ impl Talk {
 
     /// Says nothing more, and waits for what is on its way. True if the server is so far behind that it was not waited
     /// for.
-    pub(crate) fn drain(&mut self, crowd: &mut Crowd) -> Result<bool, Fault> {
+    pub(crate) fn drain(&mut self, scene: &mut Scene<'_>) -> Result<bool, Fault> {
         (self.due, self.pace) = (None, Pace::Window(0));
         let begun = self.clock.now();
         let mut moved = (self.heard, begun);
         while self.tally.outstanding() > 0 {
-            crowd.turn(TURN, self)?;
+            scene.crowd.turn(TURN, self)?;
             let now = self.clock.now();
             if self.heard != moved.0 {
                 moved = (self.heard, now);
@@ -222,8 +172,15 @@ impl Talk {
             }
         }
         // Doubles may follow.
-        settle(crowd, SECOND / 10, self)?;
+        scene.settle(SECOND / 10, self)?;
         Ok(false)
+    }
+
+    fn progress(&self, all: f64) -> String {
+        let Some(since) = self.measured_since else { return "warming up".into() };
+        let passed = seconds(self.clock.now() - since);
+        let rate = self.deliveries as f64 / passed.max(0.001);
+        format!("{passed:.0} s of {all:.0}: {rate:.0} deliveries a second")
     }
 
     /// All that is counted here. How long it was, and what the server took, is not.
@@ -241,16 +198,13 @@ impl Talk {
             strays: self.tally.strays(),
             echoes: self.tally.echoes(),
             late: self.late,
-            errors: crowd.people.faults,
-            first_error: crowd.people.first_fault.clone(),
-            closed: crowd.people.gone,
-            ..Report::default()
+            ..Report::of(&crowd.people)
         }
     }
 
     /// From now on deliveries count.
-    pub(crate) const fn measure(&mut self) {
-        self.is_measuring = true;
+    pub(crate) fn measure(&mut self) {
+        self.measured_since = Some(self.clock.now());
     }
 
     /// Lets a sender say its next line.
@@ -279,7 +233,7 @@ impl Talk {
         let now = self.clock.now();
         let mut said = false;
         while let Some((at, number)) = self.due.filter(|(at, _)| *at <= now as f64) {
-            if self.is_measuring {
+            if self.measured_since.is_some() {
                 self.late = self.late.max(now - at as Nanos);
             }
             self.say(people, number, at as Nanos);
@@ -308,7 +262,7 @@ impl Ear for Talk {
         let (sender, took) = (mark.sender as usize, at.saturating_sub(mark.at));
         self.heard += 1;
         if is_tick {
-            if self.is_measuring {
+            if self.measured_since.is_some() {
                 self.ticks.add(took);
             }
             self.came(sender, 1);
@@ -320,7 +274,7 @@ impl Ear for Talk {
             Arrival::Late | Arrival::Own => {}
             Arrival::Double | Arrival::Stray => return,
         }
-        if self.is_measuring {
+        if self.measured_since.is_some() {
             self.deliveries += 1;
             self.latency.add(took);
         }

@@ -32,7 +32,7 @@ pub(crate) fn tell(report: &Report, plan: &Plan) -> String {
         }
         Mode::Storm => {
             let joins = report.joins.max(1) as f64;
-            row("joins", format!("{} in {:.2} s", whole(report.joins), report.seconds));
+            row("joins", format!("{} in {:.2} s", whole(report.joins), report.joining));
             let bytes = |bytes: u64| format!("{} bytes, {:.0} a person", whole(bytes), bytes as f64 / joins);
             row("told, coming", bytes(report.bytes_joining));
             row("told, leaving", bytes(report.bytes_leaving));
@@ -119,11 +119,8 @@ fn server_rows(report: &Report, plan: &Plan, server: &Server, row: &mut impl FnM
     );
     if plan.mode == Mode::Idle {
         let each = |memory| growth(server.before, memory, plan.people);
-        let touched = server.touched.map(each).unwrap_or_default();
-        row(
-            "a connection",
-            format!("{:.0} bytes (PSS), {touched:.0} after it has talked", each(server.after)),
-        );
+        let (idle, touched) = (each(server.after), each(report.touched));
+        row("a connection", format!("{idle:.0} bytes (PSS), {touched:.0} after it has talked"));
     }
 }
 
@@ -307,8 +304,7 @@ mod tests {
     fn as_it_is_read() {
         let memory = |rss, pss| Memory { rss, pss };
         let usage = Usage { cpu: 4_750_000_000, user: 500_000_000, waited: 0, sleeps: 7 };
-        let server =
-            Server { usage, before: memory(3_300, 1_000), after: memory(3_400, 1_100), touched: None };
+        let server = Server { usage, before: memory(3_300, 1_000), after: memory(3_400, 1_100) };
         let report = Report { server: Some(server), ..five_seconds(100_000) };
         assert_eq!(
             tell(&report, &plan("--people 10 --window 2 --pid 1")),
