@@ -19,6 +19,7 @@ use hub::input::Dialect;
 use hub::{Hub, RoomId};
 
 use crate::conn::outbox::{LogId, Offset, Outbox};
+use crate::thrift;
 
 /// How much of one room is told in one turn. What the store has beyond it waits a turn, so that others' words are
 /// not held up by one room's.
@@ -173,8 +174,8 @@ impl FanOut {
                 *place = 0;
             }
         }
-        self.rooms.clear();
-        self.exceptions.clear();
+        thrift::empty(&mut self.rooms);
+        thrift::empty(&mut self.exceptions);
         self.is_full = false;
     }
 
@@ -185,9 +186,7 @@ impl FanOut {
     }
 
     fn open(&mut self, outbox: &mut Outbox, room: RoomId) -> (u32, &mut RoomLog) {
-        if self.places.len() <= room.index() {
-            self.places.resize(room.index() + 1, 0);
-        }
+        thrift::reach(&mut self.places, room.index(), 0);
         let place = &mut self.places[room.index()];
         if *place == 0 {
             let (plain, v1) = (outbox.open_log(), outbox.open_log());

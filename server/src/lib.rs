@@ -31,5 +31,6 @@ mod source;
 pub mod stage;
 pub mod store;
 mod telling;
+mod thrift;
 pub mod web;
 pub mod worker;

@@ -20,7 +20,7 @@ use server::conn::deadlines::Patience;
 use server::conn::{Manners, Pace};
 use server::listeners::Place;
 use server::logging;
-use server::reactor::{Reactor, Settings};
+use server::reactor::{LAID_OUT, Reactor, Settings};
 use server::server::Server;
 use server::store::{Engine as _, Memory, NO_DISK, Rhythm, Ring, Sqlite, Store};
 use server::worker::Bell;
@@ -86,6 +86,7 @@ fn desk(config: Config, bell: Bell) -> Result<Server, String> {
     hub.rooms_per_connection = unlimited(config.limits.rooms);
     hub.connections_per_person = config.limits.connections_per_person;
     hub.rooms = config.limits.rooms_in_all;
+    hub.laid_out = unlimited(config.limits.connections).min(LAID_OUT);
     hub.people_listed = config.limits.people_listed;
     hub.join_cost = config.limits.join_cost;
     hub.rename_cost = config.limits.rename_cost;

@@ -53,8 +53,14 @@ use crate::worker::Bell;
 /// busy sender's messages share system calls, small enough that a hundred busy senders take turns quickly.
 const SCRATCH: usize = 64 * 1024;
 
-/// How many events the kernel tells at once. More wait for the next turn.
-const EVENTS_PER_TURN: usize = 1024;
+/// How many events the kernel tells at once. More wait for the next turn: so when a thousand speak in the same moment,
+/// what they say and what others are told of it is in memory by quarters.
+const EVENTS_PER_TURN: usize = 256;
+
+/// For how many connections the large tables are laid out at the start, as far as so many are allowed. That is address
+/// space, and becomes memory where a connection comes to use it. A table that grows instead is copied from place to
+/// place, and what it leaves there is lost to large things: 250 bytes for each of 1,000 connections.
+pub const LAID_OUT: u32 = 16_384;
 
 /// What the loop as a whole is held to.
 #[derive(Clone, Debug)]
@@ -136,17 +142,18 @@ impl<D: Desk> Reactor<D> {
         settings: Settings,
         desk: D,
     ) -> Self {
-        let mut outbox = Outbox::new();
+        let laid_out = settings.connections.unwrap_or(LAID_OUT).min(LAID_OUT) as usize;
+        let mut outbox = Outbox::new().laid_out_for(laid_out);
         outbox.metrics.bounds = Bounds { connections: settings.connections, memory: settings.memory };
         let addresses = Addresses::new(settings.per_address, settings.proxies.clone());
         Self {
             poll,
             signals,
             listeners,
-            table: Table::new(addresses),
-            deadlines: Deadlines::new(settings.patience),
-            unfinished: Deadlines::new(settings.patience),
-            stalled: Deadlines::new(settings.patience),
+            table: Table::new(addresses, laid_out),
+            deadlines: Deadlines::of_all(settings.patience, laid_out),
+            unfinished: Deadlines::of_few(settings.patience),
+            stalled: Deadlines::of_few(settings.patience),
             settings,
             outbox,
             scratch: vec![0; SCRATCH],

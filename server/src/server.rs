@@ -27,6 +27,7 @@ use crate::metrics::{Chat, Outcome};
 use crate::posts::{Post, Posts, Reading};
 use crate::store::{Letter, Store};
 use crate::telling::{frame, message, tick};
+use crate::thrift;
 use crate::web;
 
 /// The subprotocol of the JSON dialect.
@@ -35,6 +36,10 @@ pub const SUBPROTOCOL: &str = "snug.v1";
 /// With so many bytes of pages in a turn, what the store has found beyond them waits for the next: a thousand who ask at
 /// once do not have all their pages in memory at the same time.
 const PAGES_AT_ONCE: Offset = 1024 * 1024;
+
+/// In so many rooms it is told in a turn who came and went. When a thousand come at once to hundreds of rooms, their news
+/// are not all in memory at the same time.
+const NEWS_AT_ONCE: usize = 8;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -77,7 +82,7 @@ impl Server {
             speech: Vec::new(),
             rooms: FanOut::default(),
             posts: Posts::default(),
-            effects: Vec::new(),
+            effects: Vec::with_capacity(thrift::kept::<Effect>()),
             scratch: String::new(),
         }
     }
@@ -141,11 +146,8 @@ impl Server {
     }
 
     fn learn(&mut self, slot: u32, speech: Speech) {
-        let index = slot as usize;
-        if index >= self.speech.len() {
-            self.speech.resize(index + 1, V1);
-        }
-        self.speech[index] = speech;
+        thrift::reach(&mut self.speech, slot as usize, V1);
+        self.speech[slot as usize] = speech;
     }
 
     fn speech(&self, slot: u32) -> Speech {
@@ -163,6 +165,7 @@ impl Server {
             }
             self.carry_out(effect, outbox);
         }
+        thrift::empty(&mut effects);
         self.effects = effects;
         for conn in hung_up {
             // For the chat it has ended, so nothing is said to it behind the close frame.
@@ -361,7 +364,10 @@ impl Desk for Server {
     }
 
     fn expire(&mut self, now: Millis, outbox: &mut Outbox) {
-        if self.hub.next_deadline().is_some_and(|due| due <= now) {
+        for _ in 0..NEWS_AT_ONCE {
+            if self.hub.next_deadline().is_none_or(|due| due > now) {
+                break;
+            }
             self.tell_hub(now, Input::Tick, outbox);
         }
     }
@@ -381,6 +387,7 @@ impl Desk for Server {
         self.rooms.deliver(outbox, &self.hub, |slot| {
             speech.get(slot as usize).map_or(Dialect::V1, |speech| speech.dialect)
         });
+        self.scratch.shrink_to(thrift::KEPT);
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use mio::{Registry, Token, Waker};
 
 use crate::clock::Clock;
+use crate::thrift;
 
 /// Wakes the loop up. Clones ring the same.
 #[derive(Clone, Debug)]
@@ -139,6 +140,7 @@ fn serve<Q, A>(
             }
             bell.ring();
             if waiting.is_empty() {
+                thrift::shrink(&mut waiting);
                 break;
             }
         }

@@ -190,7 +190,7 @@ impl Alone {
             Origins::default(),
         );
         let (near, far) = mio::net::UnixStream::pair().expect("sockets");
-        let mut table = Table::new(Addresses::new(None, Proxies::default()));
+        let mut table = Table::new(Addresses::new(None, Proxies::default()), 0);
         let slot = table.insert(Transport::Unix(near), protocol::http::UNIX);
         let pace = Pace::per_second(100);
         let manners = Manners { head: MAX_HEAD, rules: RULES, pace, max_unsent: MAX_UNSENT };

@@ -55,11 +55,12 @@ impl Hub {
     /// An empty chat.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let laid_out = settings.laid_out as usize;
         Self {
-            persons: Persons::new(settings.hash_seed),
-            rooms: Rooms::new(settings.hash_seed),
+            persons: Persons::new(settings.hash_seed, laid_out),
+            rooms: Rooms::new(settings.hash_seed, laid_out),
             settings,
-            sessions: Vec::new(),
+            sessions: Vec::with_capacity(laid_out),
             due: BTreeSet::new(),
             connections: 0,
             joins: 0,

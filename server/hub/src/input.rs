@@ -81,7 +81,8 @@ pub enum Input<'a> {
         /// To which numbers belong from now on.
         epoch: Epoch,
     },
-    /// Time has passed; whatever was due is due.
+    /// Time has passed. One thing that is due is done; there may be more ([`crate::Hub::next_deadline`]), so that the
+    /// effects of one input stay few.
     Tick,
 }
 

@@ -44,6 +44,9 @@ pub struct Settings {
     /// How many people a list names. In a larger room only the count is told, since everybody who comes would cost a
     /// line for each who is there. 0: any number.
     pub people_listed: u32,
+    /// For how many connections, and as many persons, tables are laid out at the start. That is address space, and
+    /// becomes memory where somebody comes to use it. 0: they grow as people come, which leaves holes in the heap.
+    pub laid_out: u32,
     /// How many messages a join costs beyond its own, at the rate that a connection is held to: it is told to a whole
     /// room, and answered with a page. 0: none.
     pub join_cost: u32,
@@ -69,6 +72,7 @@ impl Settings {
             rooms_per_connection: 32,
             connections_per_person: 16,
             rooms: 10_000,
+            laid_out: 0,
             people_listed: MAX_PEOPLE_LISTED as u32,
             // At 100 messages a second, 200 at once: 33 joins at once, more than a client that comes back needs; and
             // 16 a second when kept up.

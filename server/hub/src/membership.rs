@@ -9,7 +9,7 @@ use protocol::time::Millis;
 
 use crate::behind::Wait;
 use crate::hub::Hub;
-use crate::person::{PersonId, ShortNick};
+use crate::person::{PersonId, SmallNick};
 use crate::room::RoomId;
 use crate::session::{Link, Membership, Memberships, Named, State};
 
@@ -141,9 +141,9 @@ impl Hub {
         self.named(slot).map_or(Link::END, |named| named.next)
     }
 
-    fn face(&self, person: PersonId) -> (UserId, ShortNick) {
+    fn face(&self, person: PersonId) -> (UserId, SmallNick) {
         let person = &self.persons[person];
-        (person.user, person.nick)
+        (person.user, person.nick.clone())
     }
 
     fn next_membership(&mut self) -> u32 {

@@ -3,7 +3,7 @@
 //! A person is found by nick and by `user`, the public form of its session key. The key itself is not kept: whoever
 //! shows a key that has this public form is this person (finding another one would take 2^80 tries).
 
-use core::num::NonZeroU8;
+use alloc::boxed::Box;
 use core::ops::{Index, IndexMut};
 use core::str;
 
@@ -22,41 +22,72 @@ pub(crate) struct PersonId(u32);
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) user: UserId,
-    pub(crate) nick: ShortNick,
+    pub(crate) nick: SmallNick,
     /// The first of its connections; the others follow from session to session. There is at least one.
     pub(crate) first: Link,
 }
 
-/// A nick in place. A box would take more: its two words here and at least two on the heap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ShortNick {
-    length: NonZeroU8,
-    bytes: [u8; MAX_NICK],
+/// A nick in 16 bytes. Up to 14 bytes lie in place, which is what most people have, and guests; a longer one is boxed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SmallNick {
+    Short(Letters<14>),
+    Long(Box<Letters<MAX_NICK>>),
 }
 
-impl ShortNick {
-    pub(crate) fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.length.get())).unwrap_or_default();
+/// Text of at most `N` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Letters<const N: usize> {
+    length: u8,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Letters<N> {
+    /// `None` if it is longer.
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; N];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Self { length: u8::try_from(text.len()).ok()?, bytes })
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
         str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// The beginning of it as a number to sort by ([`fold_head`]).
-    pub(crate) fn head(&self) -> u128 {
-        match self.bytes.first_chunk::<16>().copied() {
-            // Behind a short nick there are zeros.
-            Some(head) if head.is_ascii() => lower(u128::from_be_bytes(head)),
-            _ => fold_head(self.as_str()),
+    /// See [`SmallNick::head`].
+    fn head(&self) -> u128 {
+        // Behind a short nick there are zeros.
+        let mut head = [0; 16];
+        head.iter_mut().zip(self.bytes).for_each(|(to, from)| *to = from);
+        match head.is_ascii() {
+            true => lower(u128::from_be_bytes(head)),
+            false => fold_head(self.as_str()),
         }
     }
 }
 
-impl From<&Nick<'_>> for ShortNick {
+impl SmallNick {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Short(letters) => letters.as_str(),
+            Self::Long(letters) => letters.as_str(),
+        }
+    }
+
+    /// The beginning of it as a number to sort by ([`fold_head`]).
+    pub(crate) fn head(&self) -> u128 {
+        match self {
+            Self::Short(letters) => letters.head(),
+            Self::Long(letters) => letters.head(),
+        }
+    }
+}
+
+impl From<&Nick<'_>> for SmallNick {
     fn from(nick: &Nick<'_>) -> Self {
         const { assert!(MAX_NICK <= u8::MAX as usize) };
-        let mut bytes = [0; MAX_NICK];
-        bytes.iter_mut().zip(nick.as_str().bytes()).for_each(|(to, from)| *to = from);
-        // A nick is not empty and not longer than the limit: that is what the type means.
-        Self { length: NonZeroU8::new(nick.as_str().len() as u8).unwrap_or(NonZeroU8::MIN), bytes }
+        let long = || Letters::new(nick.as_str()).expect("a nick is not longer than the limit, by its type");
+        Letters::new(nick.as_str()).map_or_else(|| Self::Long(Box::new(long())), Self::Short)
     }
 }
 
@@ -79,9 +110,10 @@ pub(crate) struct Persons {
 }
 
 impl Persons {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Nobody, and the table laid out for so many.
+    pub(crate) fn new(seed: u64, laid_out: usize) -> Self {
         Self {
-            table: Dense::new(),
+            table: Dense::with_capacity(laid_out),
             by_nick: HashTable::new(),
             by_user: HashTable::new(),
             seed: Seed::new(seed),
@@ -113,7 +145,7 @@ impl Persons {
     }
 
     /// A new person, without a connection yet. Nobody may have that user or that nick.
-    pub(crate) fn insert(&mut self, user: UserId, nick: ShortNick) -> PersonId {
+    pub(crate) fn insert(&mut self, user: UserId, nick: SmallNick) -> PersonId {
         let number = self.table.insert(Person { user, nick, first: Link::END });
         let Self { table, seed, .. } = self;
         self.by_user.insert_unique(seed.hash(user), number, |other| seed.hash(table[*other].user));
@@ -122,7 +154,7 @@ impl Persons {
     }
 
     /// Nobody else may have that nick.
-    pub(crate) fn rename(&mut self, person: PersonId, nick: ShortNick) {
+    pub(crate) fn rename(&mut self, person: PersonId, nick: SmallNick) {
         self.forget_nick(person);
         self.table[person.0].nick = nick;
         self.index_nick(person.0);
@@ -169,19 +201,23 @@ impl IndexMut<PersonId> for Persons {
 mod tests {
     use super::*;
 
-    fn nick(name: &str) -> ShortNick {
+    fn nick(name: &str) -> SmallNick {
         (&Nick::new(name).unwrap()).into()
     }
 
     #[test]
+    #[cfg(target_pointer_width = "64")]
     fn a_person_is_small() {
-        assert_eq!(size_of::<Option<Person>>(), 48);
+        assert_eq!((size_of::<SmallNick>(), size_of::<Option<Person>>()), (16, 32));
     }
 
     #[test]
-    fn a_nick_fits_in_place() {
-        for name in ["a", "Bo", "Ωμέγα7", "sixteen-letters-Ö", "x123456789012345678901234567890x"] {
+    fn a_short_nick_lies_in_place_and_a_long_one_does_not() {
+        let (short, long) = (["a", "Bo", "Людмила", "Fourteen-bytes"], ["Fifteen-bytes-x", "Ωμέγα7-Ωμέ"]);
+        let longest = ["sixteen-letters-Ö", "x123456789012345678901234567890x"];
+        for name in short.into_iter().chain(long).chain(longest) {
             assert_eq!((nick(name).as_str(), nick(name).head()), (name, fold_head(name)));
+            assert_eq!(matches!(nick(name), SmallNick::Short(_)), short.contains(&name), "{name}");
         }
     }
 
@@ -198,7 +234,7 @@ mod tests {
 
     #[test]
     fn anna_is_found_by_nick_in_any_case_and_by_user() {
-        let mut persons = Persons::new(7);
+        let mut persons = Persons::new(7, 0);
         let anna = persons.insert(UserId([1; 10]), nick("Änna"));
         let bob = persons.insert(UserId([2; 10]), nick("bob"));
         assert_eq!(persons.by_nick("äNNA"), Some(anna));

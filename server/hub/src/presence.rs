@@ -12,7 +12,7 @@ use protocol::chat::id::UserId;
 use protocol::time::Millis;
 
 use crate::limits::PRESENCE_EVERY;
-use crate::person::ShortNick;
+use crate::person::SmallNick;
 
 /// What a room has not told yet about comers and goers.
 #[derive(Debug, Default)]
@@ -35,17 +35,17 @@ pub(crate) struct Change {
     seen: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// It is here now. Its nick is asked for when this is told: it may rename until then.
     Entered,
     /// It is gone, and had this nick when it went.
-    Left(ShortNick),
+    Left(SmallNick),
 }
 
 impl Presence {
     /// Somebody is here now.
-    pub(crate) fn entered(&mut self, user: UserId, nick: ShortNick) {
+    pub(crate) fn entered(&mut self, user: UserId, nick: SmallNick) {
         let Some(place) = self.place(user) else { return self.note(user, Step::Entered) };
         let Some(change) = self.changes.get_mut(place) else { return };
         // Back under another nick is news even if nobody noticed the absence.
@@ -57,7 +57,7 @@ impl Presence {
     }
 
     /// Somebody is no longer here.
-    pub(crate) fn left(&mut self, user: UserId, nick: ShortNick) {
+    pub(crate) fn left(&mut self, user: UserId, nick: SmallNick) {
         let Some(place) = self.place(user) else { return self.note(user, Step::Left(nick)) };
         let Some(change) = self.changes.get_mut(place) else { return };
         if change.seen {
@@ -114,6 +114,10 @@ impl Presence {
 
     fn note(&mut self, user: UserId, step: Step) {
         if !self.crowded {
+            // One is the usual number, and a vector begins with four.
+            if self.changes.is_empty() {
+                self.changes.reserve_exact(1);
+            }
             self.changes.push(Change { user, step, seen: false });
         }
     }
@@ -127,7 +131,7 @@ mod tests {
     const ANNA: UserId = UserId([1; 10]);
     const BOB: UserId = UserId([2; 10]);
 
-    fn nick(name: &str) -> ShortNick {
+    fn nick(name: &str) -> SmallNick {
         (&Nick::new(name).unwrap()).into()
     }
 

@@ -63,8 +63,9 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { table: Dense::new(), by_name: HashTable::new(), seed: Seed::new(seed) }
+    /// None, and the table laid out for so many.
+    pub(crate) fn new(seed: u64, laid_out: usize) -> Self {
+        Self { table: Dense::with_capacity(laid_out), by_name: HashTable::new(), seed: Seed::new(seed) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn one_name_is_one_room() {
-        let mut rooms = Rooms::new(7);
+        let mut rooms = Rooms::new(7, 0);
         let lobby = rooms.find_or_insert(RoomName::new("Lobby").unwrap());
         assert_eq!(rooms.find_or_insert(RoomName::new("lobby").unwrap()), lobby);
         assert_eq!((rooms.find("lobby"), rooms.find("ops"), rooms.len()), (Some(lobby), None, 1));

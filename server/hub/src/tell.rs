@@ -33,9 +33,9 @@ impl Hub {
         let placed = |person: PersonId| (self.persons[person].nick.head(), person);
         let mut persons: Vec<(u128, PersonId)> =
             members.filter_map(|slot| Some(placed(self.named(*slot)?.person))).collect();
-        let whole = |person: PersonId| self.persons[person].nick;
+        let whole = |person: PersonId| fold(self.persons[person].nick.as_str());
         persons.sort_unstable_by(|a, b| match a.0.cmp(&b.0) {
-            Ordering::Equal if a.1 != b.1 => fold(whole(a.1).as_str()).cmp(fold(whole(b.1).as_str())),
+            Ordering::Equal if a.1 != b.1 => whole(a.1).cmp(whole(b.1)),
             order => order,
         });
         persons.dedup();
@@ -44,37 +44,33 @@ impl Hub {
         (Some(people), count)
     }
 
-    /// Tells the rooms that are due who came and went.
+    /// Tells the room that is due first who came and went there.
     pub(crate) fn tell_presence(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        while let Some((due, room)) = self.due.first().copied() {
-            if due > now {
-                return;
-            }
-            self.due.pop_first();
-            let mut changes = self.rooms[room].presence.take();
-            let count = self.rooms[room].persons;
-            if self.settings.is_crowd(count) {
-                changes.clear();
-            }
-            let except = self.only_comer(&changes, room);
-            if except == self.members(room) {
-                // Somebody has come to an empty room. Nobody hears of it, and who comes next need not wait.
-                continue;
-            }
-            self.rooms[room].presence.told(now);
-            let (mut entered, mut left) = (People::default(), People::default());
-            for Change { user, step, .. } in changes {
-                match step {
-                    Step::Entered => {
-                        self.persons.by_user(user).into_iter().for_each(|id| self.describe(id, &mut entered));
-                    }
-                    Step::Left(nick) => left.push(user, nick.as_str()),
-                }
-            }
-            let room_name = owned(self.rooms[room].name.as_str());
-            let event = Event::Presence(Presence { room: room_name, entered, left, count });
-            self.publish(room, event, except, effects);
+        let Some((_, room)) = self.due.first().copied().filter(|(due, _)| *due <= now) else { return };
+        self.due.pop_first();
+        let mut changes = self.rooms[room].presence.take();
+        let count = self.rooms[room].persons;
+        if self.settings.is_crowd(count) {
+            changes.clear();
         }
+        let except = self.only_comer(&changes, room);
+        if except == self.members(room) {
+            // Somebody has come to an empty room. Nobody hears of it, and who comes next need not wait.
+            return;
+        }
+        self.rooms[room].presence.told(now);
+        let (mut entered, mut left) = (People::default(), People::default());
+        for Change { user, step, .. } in changes {
+            match step {
+                Step::Entered => {
+                    self.persons.by_user(user).into_iter().for_each(|id| self.describe(id, &mut entered));
+                }
+                Step::Left(nick) => left.push(user, nick.as_str()),
+            }
+        }
+        let room_name = owned(self.rooms[room].name.as_str());
+        let event = Event::Presence(Presence { room: room_name, entered, left, count });
+        self.publish(room, event, except, effects);
     }
 
     /// Tells the live members of a room, but for `except`, who came, went, renamed or types. Those that are behind are

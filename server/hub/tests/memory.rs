@@ -40,14 +40,14 @@ static COUNTING: Counting = Counting;
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn an_idle_plain_guest_takes_less_than_130_bytes() {
+fn an_idle_plain_guest_takes_less_than_105_bytes() {
     for connections in [1_000, 1_025, 4_000] {
         let before = BYTES.get();
         let hub = room_of(connections, Dialect::Plain);
         let each = (BYTES.get() - before) / connections as isize;
         assert_eq!(hub.counts().persons, connections);
         println!("{each} bytes for each of {connections}");
-        assert!(each < 130, "{each} bytes for each of {connections}");
+        assert!(each < 105, "{each} bytes for each of {connections}");
     }
 }
 

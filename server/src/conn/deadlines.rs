@@ -3,10 +3,14 @@
 //!
 //! All timeouts of one kind are equally long, so whoever is put in last is due last: a queue per kind, no sorting.
 //! The queues are linked through one table indexed by slot, so putting in, taking out and moving are O(1) and a
-//! connection costs 24 bytes. In one table a connection has one deadline at a time; the reactor has one table for what
-//! its state waits for, and one each for the few that have a message unfinished or do not keep up.
+//! connection costs 16 bytes. In one table a connection has one deadline at a time; the reactor has one table for what
+//! its state waits for, and a small one each for the few that have a message unfinished or do not keep up.
+
+use std::collections::BTreeMap;
 
 use protocol::time::{Millis, Span};
+
+use crate::thrift;
 
 /// What a connection has to do in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +94,77 @@ const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    due: Millis,
+    due: Due,
     before: u32,
     after: u32,
-    queue: Option<Deadline>,
 }
 
-const UNLINKED: Link = Link { due: Millis(0), before: NONE, after: NONE, queue: None };
+/// When something is due, and what, in one word.
+#[derive(Clone, Copy, Debug)]
+struct Due(u64);
+
+impl Due {
+    const NEVER: Self = Self(u64::MAX);
+
+    /// The last three bits are the deadline's place in [`Deadline::ALL`]; 2^61 milliseconds are enough.
+    fn new(time: Millis, deadline: Deadline) -> Self {
+        const { assert!(Deadline::ALL.len() < 8) };
+        // A deadline may be lifted, and is then at the end of time.
+        Self(time.0.min(u64::MAX >> 3) << 3 | deadline as u64)
+    }
+
+    fn time(self) -> Millis {
+        Millis(self.0 >> 3)
+    }
+
+    fn deadline(self) -> Option<Deadline> {
+        Deadline::ALL.get((self.0 & 7) as usize).copied()
+    }
+}
+
+const UNLINKED: Link = Link { due: Due::NEVER, before: NONE, after: NONE };
+
+/// By slot.
+#[derive(Debug)]
+enum Links {
+    /// For all connections.
+    All(Vec<Link>),
+    /// For the few that have any at a time: more for each, and nothing when it is gone.
+    Few(BTreeMap<u32, Link>),
+}
+
+impl Links {
+    fn find(&self, slot: u32) -> Option<Link> {
+        match self {
+            Self::All(table) => table.get(slot as usize).copied(),
+            Self::Few(few) => few.get(&slot).copied(),
+        }
+    }
+
+    fn find_mut(&mut self, slot: u32) -> Option<&mut Link> {
+        match self {
+            Self::All(table) => table.get_mut(slot as usize),
+            Self::Few(few) => few.get_mut(&slot),
+        }
+    }
+
+    fn put(&mut self, slot: u32, link: Link) {
+        match self {
+            Self::All(table) => {
+                thrift::reach(table, slot as usize, UNLINKED);
+                table[slot as usize] = link;
+            }
+            Self::Few(few) => drop(few.insert(slot, link)),
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        match self {
+            Self::All(table) => table[slot as usize] = UNLINKED,
+            Self::Few(few) => drop(few.remove(&slot)),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Queue {
@@ -107,62 +175,67 @@ struct Queue {
 /// See the module's head.
 #[derive(Debug)]
 pub struct Deadlines {
-    links: Vec<Link>,
+    links: Links,
     queues: [Queue; Deadline::ALL.len()],
     patience: Patience,
 }
 
 impl Deadlines {
-    /// Nobody has a deadline.
+    /// Nobody has a deadline, and everybody will have one. The table is laid out for so many connections.
     #[must_use]
-    pub fn new(patience: Patience) -> Self {
-        Self { links: Vec::new(), queues: [Queue { head: NONE, tail: NONE }; Deadline::ALL.len()], patience }
+    pub fn of_all(patience: Patience, connections: usize) -> Self {
+        Self::new(patience, Links::All(Vec::with_capacity(connections)))
+    }
+
+    /// Nobody has a deadline, and few will have one at a time.
+    #[must_use]
+    pub fn of_few(patience: Patience) -> Self {
+        Self::new(patience, Links::Few(BTreeMap::new()))
+    }
+
+    fn new(patience: Patience, links: Links) -> Self {
+        Self { links, queues: [Queue { head: NONE, tail: NONE }; Deadline::ALL.len()], patience }
     }
 
     /// Gives a connection a deadline that begins now, in place of the one it had.
     pub fn set(&mut self, slot: u32, deadline: Deadline, now: Millis) {
         self.remove(slot);
-        let index = slot as usize;
-        if index >= self.links.len() {
-            self.links.resize(index + 1, UNLINKED);
-        }
         let queue = &mut self.queues[deadline as usize];
         let before = core::mem::replace(&mut queue.tail, slot);
-        if before == NONE {
-            queue.head = slot;
-        } else {
-            self.links[before as usize].after = slot;
+        match self.links.find_mut(before) {
+            Some(before) => before.after = slot,
+            None => queue.head = slot,
         }
-        self.links[index] =
-            Link { due: now.plus(self.patience.span(deadline)), before, after: NONE, queue: Some(deadline) };
+        let due = Due::new(now.plus(self.patience.span(deadline)), deadline);
+        self.links.put(slot, Link { due, before, after: NONE });
     }
 
     /// Takes a connection's deadline away, if it has one.
     pub fn remove(&mut self, slot: u32) {
-        let Some(link) = self.links.get(slot as usize).copied() else { return };
-        let Some(deadline) = link.queue else { return };
+        let Some(link) = self.links.find(slot) else { return };
+        let Some(deadline) = link.due.deadline() else { return };
         let queue = &mut self.queues[deadline as usize];
-        match self.links.get_mut(link.before as usize) {
+        match self.links.find_mut(link.before) {
             Some(before) => before.after = link.after,
             None => queue.head = link.after,
         }
-        match self.links.get_mut(link.after as usize) {
+        match self.links.find_mut(link.after) {
             Some(after) => after.before = link.before,
             None => queue.tail = link.before,
         }
-        self.links[slot as usize] = UNLINKED;
+        self.links.remove(slot);
     }
 
     /// The deadline a connection has.
     #[must_use]
     pub fn of(&self, slot: u32) -> Option<Deadline> {
-        self.links.get(slot as usize)?.queue
+        self.links.find(slot)?.due.deadline()
     }
 
     /// When the next one is due.
     #[must_use]
     pub fn next(&self) -> Option<Millis> {
-        self.queues.iter().filter_map(|queue| Some(self.links.get(queue.head as usize)?.due)).min()
+        self.queues.iter().filter_map(|queue| Some(self.links.find(queue.head)?.due.time())).min()
     }
 
     /// The connection that was put in longest ago, if all are put in for the same thing.
@@ -175,8 +248,8 @@ impl Deadlines {
     pub fn pop_late(&mut self, now: Millis) -> Option<(u32, Deadline)> {
         for deadline in Deadline::ALL {
             let slot = self.queues[deadline as usize].head;
-            let Some(link) = self.links.get(slot as usize) else { continue };
-            if link.due <= now {
+            let Some(link) = self.links.find(slot) else { continue };
+            if link.due.time() <= now {
                 self.remove(slot);
                 return Some((slot, deadline));
             }
@@ -191,7 +264,7 @@ mod tests {
 
     #[test]
     fn whoever_speaks_is_due_later() {
-        let mut deadlines = Deadlines::new(Patience::default());
+        let mut deadlines = Deadlines::of_all(Patience::default(), 0);
         deadlines.set(1, Deadline::Idle, Millis(0));
         deadlines.set(2, Deadline::Idle, Millis(10));
         deadlines.set(1, Deadline::Idle, Millis(20));
@@ -207,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_connection_waits_for_one_thing_at_a_time() {
-        let mut deadlines = Deadlines::new(Patience::default());
+        let mut deadlines = Deadlines::of_all(Patience::default(), 0);
         deadlines.set(0, Deadline::Handshake, Millis(0));
         deadlines.set(0, Deadline::Close, Millis(100));
         assert_eq!(deadlines.of(0), Some(Deadline::Close));
@@ -219,7 +292,13 @@ mod tests {
     /// Every way of taking one out of the middle, the front and the back, against a plain list.
     #[test]
     fn the_queue_is_a_queue_whatever_is_taken_out() {
-        let mut deadlines = Deadlines::new(Patience::default());
+        let patience = Patience::default();
+        for deadlines in [Deadlines::of_all(patience, 0), Deadlines::of_few(patience)] {
+            check_queue(deadlines);
+        }
+    }
+
+    fn check_queue(mut deadlines: Deadlines) {
         let mut model: Vec<u32> = Vec::new();
         let mut seed = 7_u64;
         for turn in 0..5000 {
@@ -238,10 +317,22 @@ mod tests {
             left.push(slot);
         }
         assert_eq!(left, model);
+        if let Links::Few(few) = deadlines.links {
+            assert!(few.is_empty(), "nothing is left of those who are not waited for");
+        }
     }
 
     #[test]
-    fn a_connection_costs_24_bytes() {
-        assert_eq!(size_of::<Link>(), 24);
+    fn a_connection_costs_16_bytes() {
+        assert_eq!(size_of::<Link>(), 16);
+    }
+
+    #[test]
+    fn a_word_has_room_for_the_time_and_the_deadline() {
+        for deadline in Deadline::ALL {
+            let due = Due::new(Millis(1 << 60), deadline);
+            assert_eq!((due.time(), due.deadline()), (Millis(1 << 60), Some(deadline)));
+        }
+        assert_eq!(Due::NEVER.deadline(), None);
     }
 }

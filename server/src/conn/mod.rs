@@ -31,6 +31,7 @@ use protocol::time::{Millis, Span};
 use protocol::ws::encode;
 use protocol::ws::{Closing, Decoder};
 
+use self::addresses::Place;
 use self::cause::Cause;
 use self::outbox::Outbox;
 use self::transport::Transport;
@@ -51,8 +52,8 @@ pub struct Conn {
     /// When what was run up will be worked off, in microseconds of the clock (the generic cell rate algorithm).
     worked_off: u64,
     generation: u32,
-    /// Where it comes from: as bytes, which need no alignment.
-    address: [u8; 16],
+    /// Where it comes from.
+    address: Place,
     /// What was read and not yet looked at, since it was enough for one turn. A boxed vector takes one word.
     #[expect(clippy::box_collection)]
     unread: Option<Box<Vec<u8>>>,
@@ -69,16 +70,12 @@ pub struct Conn {
     lagging: bool,
     /// The desk wants to know when all is sent.
     awaited: bool,
-    /// How many pings came since it last read all that was sent to it.
-    pings: u32,
-    /// How much memory it was last found to hold.
-    charged: Held,
 }
 
 /// The table is as long as the server was ever full, so every byte counts. Debug builds of mio add an id to every
 /// socket, and a script's socket is a pointer.
-#[cfg(not(any(debug_assertions, feature = "scripted")))]
-const _: () = assert!(size_of::<Conn>() <= 96);
+#[cfg(all(target_pointer_width = "64", not(any(debug_assertions, test, feature = "scripted"))))]
+const _: () = assert!(size_of::<Conn>() == 64);
 
 #[derive(Debug)]
 enum Phase {
@@ -138,14 +135,14 @@ pub enum Flushed {
 }
 
 impl Conn {
-    fn new(transport: Transport, generation: u32, address: u128) -> Self {
+    fn new(transport: Transport, generation: u32, address: Place) -> Self {
         Self {
             transport,
             phase: Phase::Head(Box::new(HeadBuffer::new())),
             unsent: Unsent::default(),
             worked_off: 0,
             generation,
-            address: address.to_be_bytes(),
+            address,
             unread: None,
             closing: Closing::Open,
             paused: false,
@@ -154,8 +151,6 @@ impl Conn {
             dead: false,
             lagging: false,
             awaited: false,
-            pings: 0,
-            charged: Held::default(),
         }
     }
 
@@ -236,12 +231,13 @@ impl Conn {
         }
     }
 
-    /// Writes what this turn has for it, behind what was left of earlier turns, as far as the kernel takes it.
-    pub fn flush(&mut self, slot: u32, outbox: &Outbox, manners: &Manners) -> Flushed {
+    /// Writes what this turn has for it, behind what was left of earlier turns, as far as the kernel takes it. Adds to
+    /// `moved` how many bytes it took.
+    pub fn flush(&mut self, slot: u32, outbox: &Outbox, manners: &Manners, moved: &mut u64) -> Flushed {
         if faults::has(Fault::AllocatePerRecipient) {
             drop(std::hint::black_box(Box::new(slot)));
         }
-        if let Err(error) = self.unsent.write(&mut self.transport, outbox.pieces(slot)) {
+        if let Err(error) = self.unsent.write(&mut self.transport, outbox.pieces(slot), moved) {
             debug!("conn {slot}: {error}");
             return Flushed::Broken;
         }
@@ -299,11 +295,6 @@ impl Conn {
     #[must_use]
     pub fn is_lagging(&self) -> bool {
         self.lagging
-    }
-
-    /// How many bytes the kernel took since this was last asked.
-    pub fn take_moved(&mut self) -> u32 {
-        self.unsent.take_moved()
     }
 
     /// Whether something was read that was not yet looked at.

@@ -129,7 +129,7 @@ impl Conn {
 
     /// Who comes through a trusted proxy has the address that the proxy says, and is counted under it from now on.
     fn learn_address(&mut self, head: &Head<'_>, addresses: &mut Addresses) -> Result<(), Refusal> {
-        let here = u128::from_be_bytes(self.address);
+        let here = addresses.at(self.address);
         let caller = addresses.caller(here, head)?;
         if caller == here {
             return Ok(());
@@ -137,8 +137,8 @@ impl Conn {
         if !addresses.has_place(caller) {
             return Err(Refusal::Full);
         }
-        addresses.enter(caller);
-        self.address = caller.to_be_bytes();
+        let place = addresses.enter(caller);
+        addresses.leave(std::mem::replace(&mut self.address, place));
         Ok(())
     }
 
@@ -214,13 +214,10 @@ impl Conn {
 
     /// Answers a ping, unless the peer does not read the answers: then only the latest, when it reads again.
     fn pong(&mut self, id: ConnId, payload: &[u8], outbox: &mut Outbox) {
-        if self.unsent.len() == 0 {
-            self.pings = 0;
-        }
-        self.pings += 1;
-        if self.unsent.len() == 0 || self.pings <= manners::MAX_PONGS_KEPT {
+        let unread = self.unsent.count_ping();
+        if unread <= manners::MAX_PONGS_KEPT {
             outbox.send(id.slot, |log| encode::frame(Opcode::Pong, payload, log));
-        } else if self.pings <= manners::MAX_PINGS_UNREAD {
+        } else if unread <= manners::MAX_PINGS_UNREAD {
             let mut frame = Vec::new();
             encode::frame(Opcode::Pong, payload, &mut frame);
             self.unsent.keep_for_the_end(frame);

@@ -3,6 +3,8 @@
 //! A slot is freed only in the turn's last phase, so an event that is still in the same batch cannot meet the slot's
 //! next tenant. What crosses a thread or waits for the store carries the generation too.
 
+use std::collections::BTreeMap;
+
 use hub::input::ConnId;
 use slab::Slab;
 
@@ -10,6 +12,7 @@ use super::addresses::Addresses;
 use super::transport::Transport;
 use super::{Conn, Held};
 use crate::faults::{self, Fault};
+use crate::thrift;
 
 /// See the module's head.
 #[derive(Debug, Default)]
@@ -18,6 +21,8 @@ pub struct Table {
     generation: u32,
     addresses: Addresses,
     dead: Vec<u32>,
+    /// By slot: how much memory each of the few connections that hold some was last found to hold.
+    charged: BTreeMap<u32, Held>,
     /// How many bytes of heads and messages that are not whole all connections hold.
     unfinished: usize,
     /// How many bytes wait for the kernel in all connections.
@@ -25,17 +30,21 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table, whose connections come from these addresses.
+    /// An empty table, whose connections come from these addresses, laid out for so many of them.
     #[must_use]
-    pub fn new(addresses: Addresses) -> Self {
-        Self { addresses, ..Self::default() }
+    pub fn new(addresses: Addresses, connections: usize) -> Self {
+        Self { addresses, conns: Slab::with_capacity(connections), ..Self::default() }
     }
 
     /// Gives a connection a slot. `address` is where it comes from, [`protocol::http::UNIX`] for a Unix socket.
     pub fn insert(&mut self, transport: Transport, address: u128) -> u32 {
         let generation = self.generation;
         self.generation = generation.wrapping_add(u32::from(!faults::has(Fault::Tenant)));
-        self.addresses.enter(address);
+        let address = self.addresses.enter(address);
+        let count = self.conns.len();
+        if count == self.conns.capacity() {
+            self.conns.reserve_exact(thrift::steps(count));
+        }
         // A process has far fewer descriptors than 2^32.
         u32::try_from(self.conns.insert(Conn::new(transport, generation, address))).unwrap_or(u32::MAX)
     }
@@ -77,22 +86,22 @@ impl Table {
 
     /// Looks again how much memory a connection holds.
     pub fn recharge(&mut self, slot: u32) {
-        if let Some(conn) = self.conns.get_mut(slot as usize) {
-            let held = conn.held();
-            let before = std::mem::replace(&mut conn.charged, held);
-            self.charge(held, before);
+        if let Some(conn) = self.conns.get(slot as usize) {
+            self.charge(slot, conn.held());
         }
     }
 
     /// Counts a connection that is about to be freed as holding nothing.
     pub fn recharge_nothing(&mut self, slot: u32) {
-        if let Some(conn) = self.conns.get_mut(slot as usize) {
-            let before = std::mem::take(&mut conn.charged);
-            self.charge(Held::default(), before);
-        }
+        self.charge(slot, Held::default());
     }
 
-    fn charge(&mut self, now: Held, before: Held) {
+    fn charge(&mut self, slot: u32, now: Held) {
+        let before = match now {
+            Held { unfinished: 0, unsent: 0 } => self.charged.remove(&slot),
+            some => self.charged.insert(slot, some),
+        };
+        let before = before.unwrap_or_default();
         let sum = |sum: usize, now: u32, before: u32| (sum + now as usize).saturating_sub(before as usize);
         self.unfinished = sum(self.unfinished, now.unfinished, before.unfinished);
         self.unsent = sum(self.unsent, now.unsent, before.unsent);
@@ -135,7 +144,7 @@ impl Table {
     /// Frees a slot. The socket is closed, which also takes it out of the poll.
     pub fn free(&mut self, slot: u32) {
         let Some(conn) = self.conns.try_remove(slot as usize) else { return };
-        self.charge(Held::default(), conn.charged);
-        self.addresses.leave(u128::from_be_bytes(conn.address));
+        self.recharge_nothing(slot);
+        self.addresses.leave(conn.address);
     }
 }

@@ -45,16 +45,16 @@ impl<D: Desk> Reactor<D> {
             index += 1;
             let Some((id, conn)) = self.table.conn(slot) else { continue };
             let (held_some, was_lagging) = (conn.unsent_len() > 0, conn.is_lagging());
-            let mut flushed = conn.flush(slot, &self.outbox, &self.settings.manners);
+            let mut moved = 0;
+            let mut flushed = conn.flush(slot, &self.outbox, &self.settings.manners, &mut moved);
             if !held_some && conn.unsent_len() > 0 {
                 if let Err(error) = conn.watch_room(self.poll.registry(), Source::Conn(slot).token()) {
                     debug!("conn {slot}: cannot be watched: {error}");
                     flushed = Flushed::Broken;
                 }
             }
-            let (holds_some, is_lagging, moved) =
-                (conn.unsent_len() > 0, conn.is_lagging(), conn.take_moved());
-            self.outbox.metrics.sent += u64::from(moved);
+            let (holds_some, is_lagging) = (conn.unsent_len() > 0, conn.is_lagging());
+            self.outbox.metrics.sent += moved;
             match flushed {
                 Flushed::Fine => {}
                 Flushed::Drained => self.drained.push(id),

@@ -11,6 +11,7 @@ use protocol::chat::id::Epoch;
 
 use super::{Answer, Engine, Letter};
 use crate::clock::Clock;
+use crate::thrift;
 pub use crate::worker::Rhythm;
 use crate::worker::{Bell, Worker};
 
@@ -91,7 +92,7 @@ impl Store {
     /// An empty mailbox before an engine that answers at once.
     pub fn new(engine: impl Engine + 'static) -> Self {
         let (epoch, kept) = (engine.epoch(), engine.held());
-        Self::at(Place::Here { engine: Box::new(engine), letters: VecDeque::new() }, epoch, kept)
+        Self::at(Place::Here { engine: Box::new(engine), letters: thrift::queue() }, epoch, kept)
     }
 
     /// An empty mailbox before an engine that waits, on a thread of its own. The bell is rung when it has answered.
@@ -114,7 +115,7 @@ impl Store {
     }
 
     fn at(place: Place, epoch: Epoch, kept: usize) -> Self {
-        let (answers, posted) = (VecDeque::new(), VecDeque::new());
+        let (answers, posted) = (thrift::queue(), thrift::queue());
         Self { place, epoch, answers, posted, waiting: Share::default(), depth: None, kept }
     }
 
@@ -163,7 +164,10 @@ impl Store {
                 }
             }
         }
-        let answer = self.answers.pop_front()?;
+        let Some(answer) = self.answers.pop_front() else {
+            self.tidy_up();
+            return None;
+        };
         if let Answer::NewEpoch(epoch) = &answer {
             self.epoch = *epoch;
         }
@@ -173,6 +177,15 @@ impl Store {
         let posted = self.posted.pop_front()?;
         self.waiting.take(posted);
         Some((answer, Some(posted.at)))
+    }
+
+    /// There is nothing to take out. What an unusual number of letters has needed is given back.
+    fn tidy_up(&mut self) {
+        thrift::shrink(&mut self.answers);
+        thrift::shrink(&mut self.posted);
+        if let Place::Here { letters, .. } = &mut self.place {
+            thrift::shrink(letters);
+        }
     }
 
     /// How many bytes may be read from a connection, as far as the mailbox goes: any number while it has room; when it

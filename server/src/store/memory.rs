@@ -12,7 +12,7 @@ use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
 
 use super::page::{Page, cost, stamp};
-use super::{ANSWERS_AT_ONCE, Answer, Engine, Letter};
+use super::{Answer, Engine, Letter};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +98,9 @@ impl Memory {
             log.topic = text.clone();
         }
         let entry = Stored { seq: log.last, time: log.time, kind, user, nick, text, id };
-        self.kept.add(log, &room, entry.clone());
+        let told = entry.clone();
         self.order.push_back((room.clone(), entry.seq));
+        self.kept.add(log, &room, entry);
         while log.entries.len() > self.ring.entries || log.bytes > self.ring.bytes {
             self.kept.forget_oldest(log);
         }
@@ -107,7 +108,7 @@ impl Memory {
             self.forget_room(&room);
         }
         self.forget_oldest_of_all();
-        Answer::Applied(Applied { room, entry, origin, dup: false })
+        Answer::Applied(Applied { room, entry: told, origin, dup: false })
     }
 
     /// Until all of them together are within their limit.
@@ -205,16 +206,12 @@ impl Memory {
 
 impl Engine for Memory {
     fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        let mut bytes = 0;
-        while bytes < ANSWERS_AT_ONCE {
-            let Some(letter) = letters.pop_front() else { break };
-            let answer = match letter {
-                Letter::Record(record) => self.record(wall, record),
-                Letter::Recall(recall) => Answer::Recalled(self.recall(recall)),
-            };
-            bytes += answer.bytes();
-            answers.push_back(answer);
-        }
+        // One is enough, since nothing is waited for: so the answers to a thousand letters are not in memory at once.
+        let Some(letter) = letters.pop_front() else { return };
+        answers.push_back(match letter {
+            Letter::Record(record) => self.record(wall, record),
+            Letter::Recall(recall) => Answer::Recalled(self.recall(recall)),
+        });
     }
 
     fn epoch(&self) -> Epoch {
@@ -235,6 +232,10 @@ impl Kept {
         log.bytes += taken;
         self.bytes += taken;
         self.count += 1;
+        // There are many logs, and of vectors that double a third would be empty.
+        if log.entries.len() == log.entries.capacity() {
+            log.entries.reserve_exact((log.entries.len() / 4).max(2));
+        }
         log.entries.push_back(entry);
     }
 

@@ -139,16 +139,6 @@ impl Answer {
     fn is_asked(&self) -> bool {
         !matches!(self, Self::Late(_) | Self::NewEpoch(_))
     }
-
-    /// How many bytes of memory it takes, about.
-    fn bytes(&self) -> usize {
-        let text = match self {
-            Self::Applied(applied) => applied.entry.text.len(),
-            Self::Recalled(recalled) => recalled.entries.iter().map(page::cost).sum(),
-            Self::Refused { .. } | Self::Unknown { .. } | Self::Late(_) | Self::NewEpoch(_) => 0,
-        };
-        size_of::<Self>() + text
-    }
 }
 
 #[cfg(test)]

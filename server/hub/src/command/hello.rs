@@ -11,7 +11,7 @@ use super::{Ask, join};
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::limits::is_reached;
-use crate::person::{PersonId, ShortNick};
+use crate::person::{PersonId, SmallNick};
 use crate::session::{State, Stranger};
 use crate::tell::owned;
 
@@ -57,7 +57,7 @@ fn person(ask: &mut Ask<'_>, key: SessionKey, nick: Option<&Nick<'_>>) -> Result
 }
 
 /// The nick of a new person: the one it asks for now, or the one of its first request line, or a guest's.
-fn choose(ask: &Ask<'_>, asked: Option<&Nick<'_>>, user: UserId) -> Result<ShortNick, Fault> {
+fn choose(ask: &Ask<'_>, asked: Option<&Nick<'_>>, user: UserId) -> Result<SmallNick, Fault> {
     let hub = &*ask.hub;
     let greeted = stranger(ask).and_then(|stranger| stranger.nick.as_ref());
     let wanted = match (asked, greeted) {
@@ -73,7 +73,7 @@ fn choose(ask: &Ask<'_>, asked: Option<&Nick<'_>>, user: UserId) -> Result<Short
 
 /// `guest-` and a number made of `user`, so that the same person is likely to be the same guest again. Four digits
 /// are enough for a classroom; after every fourth number that is taken there is one digit more.
-fn guest_nick(hub: &Hub, user: UserId) -> ShortNick {
+fn guest_nick(hub: &Hub, user: UserId) -> SmallNick {
     let seed =
         user.0.iter().fold(0_u64, |number, byte| number.wrapping_mul(257).wrapping_add((*byte).into()));
     let candidate = |attempt: u32| {

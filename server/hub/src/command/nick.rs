@@ -18,7 +18,7 @@ pub(super) fn nick(ask: &mut Ask<'_>, nick: &Nick<'_>) -> Result<(), Fault> {
     if ask.hub.persons.by_nick(nick.as_str()).is_some_and(|owner| owner != me) {
         return Err(Fault::NickTaken(nick.clone().into_owned()));
     }
-    let was = ask.hub.persons[me].nick;
+    let was = ask.hub.persons[me].nick.clone();
     ask.hub.persons.rename(me, nick.into());
 
     let news = Renamed {

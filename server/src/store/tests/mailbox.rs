@@ -1,6 +1,5 @@
 //! What waits in the mailbox, and who is read meanwhile.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use hub::effect::{Purpose, Range, Recall, Record};
@@ -10,7 +9,8 @@ use protocol::chat::event::Kind;
 use protocol::chat::id::RequestId;
 
 use super::super::mailbox::Share;
-use super::super::{ANSWERS_AT_ONCE, Answer, Engine, Letter, Memory, Rhythm, Ring, Store};
+use super::super::page::cost;
+use super::super::{ANSWERS_AT_ONCE, Answer, Letter, Memory, Rhythm, Ring, Store};
 use super::{ALICE, CONN, EPOCH, applied, engines, room, say};
 use crate::worker::Bell;
 
@@ -59,6 +59,12 @@ fn a_full_mailbox_slows_those_who_fill_it() {
 }
 
 /// A thousand join at once, and each is due a page: no more than some of the pages are in memory at one time.
+/// How many bytes an answer takes, about.
+fn bytes(answer: &Answer) -> usize {
+    let Answer::Recalled(recalled) = answer else { panic!("a page was asked for: {answer:?}") };
+    recalled.entries.iter().map(cost).sum()
+}
+
 #[test]
 fn answers_are_made_as_they_are_taken() {
     engines(|mut store| {
@@ -78,37 +84,20 @@ fn answers_are_made_as_they_are_taken() {
         }
         for left in (0..1000).rev() {
             assert!(store.next(|| 0).is_some());
-            let in_memory: usize = store.answers.iter().map(Answer::bytes).sum();
+            let in_memory: usize = store.answers.iter().map(bytes).sum();
             assert!(in_memory <= ANSWERS_AT_ONCE, "{in_memory} bytes of answers wait");
             assert_eq!(store.mail(), left);
         }
     });
 }
 
-/// Does one letter at a time, however many there are.
-#[derive(Debug)]
-struct OneByOne(Memory);
-
-impl Engine for OneByOne {
-    fn work(&mut self, wall: u64, letters: &mut VecDeque<Letter>, answers: &mut VecDeque<Answer>) {
-        self.0.work(wall, &mut letters.drain(..1).collect(), answers);
-    }
-
-    fn epoch(&self) -> protocol::chat::id::Epoch {
-        self.0.epoch()
-    }
-
-    fn held(&self) -> usize {
-        self.0.held()
-    }
-}
-
-/// The thread is as quick as the loop: there is always a next batch while the last one is being taken.
+/// The thread is as quick as the loop, and does one letter at a time: there is always a next batch while the last one is
+/// being taken.
 #[test]
 fn no_answer_of_a_quick_thread_is_passed_over() {
     let mut poll = Poll::new().unwrap();
     let bell = Bell::new(poll.registry(), Token(7)).unwrap();
-    let engine = OneByOne(Memory::new(EPOCH, Ring::default()));
+    let engine = Memory::new(EPOCH, Ring::default());
     let mut store = Store::on_a_thread(engine, Rhythm::default(), bell).unwrap();
     for number in 0..2000 {
         let (text, id) = ("and on".into(), RequestId::new(number.to_string()));
