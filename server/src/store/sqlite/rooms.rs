@@ -110,8 +110,8 @@ pub(super) fn room_seal(key: i64, name: &str, topic: &str, floor: i64) -> i64 {
     Seal::new().number(key).number(floor).bytes(name.as_bytes()).bytes(topic.as_bytes()).value()
 }
 
-/// The rooms that are known. To look one up takes three questions of the database, which took more than half of the
-/// time of storing an entry.
+/// The rooms that are known. To look one up takes three questions of the database, which took half of the
+/// instructions for storing an entry.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     known: HashMap<RoomName<'static>, Room>,

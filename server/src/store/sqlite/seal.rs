@@ -3,7 +3,7 @@
 //! It finds flipped bits, not forgers: who can write the file can write the seal.
 
 /// What a byte does to the checksum, when so many other bytes come behind it. With them eight bytes are taken in at once
-/// ("slicing by eight"): one by one, the seal was a fifth of what storing an entry took.
+/// ("slicing by eight"): one by one, the seal was a sixth of the time that storing an entry took.
 const TABLES: [[u32; 256]; 8] = tables();
 
 /// A checksum over parts of a row. What is between the parts counts, so that ("ab", "c") is not ("a", "bc").
