@@ -47,8 +47,9 @@ impl<E: Engine> Engine for Gate<E> {
         }
         let mut passing: VecDeque<Letter> = letters.drain(..count).collect();
         state.waiting = letters.iter().filter_map(owner).collect();
-        if !state.is_full {
-            return self.engine.work(wall, &mut passing, answers);
+        // Each call may do only a part of them.
+        while !state.is_full && !passing.is_empty() {
+            self.engine.work(wall, &mut passing, answers);
         }
         // One by one, since refusals keep their place among the answers.
         for letter in passing {

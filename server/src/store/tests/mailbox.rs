@@ -58,13 +58,13 @@ fn a_full_mailbox_slows_those_who_fill_it() {
     assert_eq!(store.allowance(ann), usize::MAX);
 }
 
-/// A thousand join at once, and each is due a page: no more than some of the pages are in memory at one time.
 /// How many bytes an answer takes, about.
 fn bytes(answer: &Answer) -> usize {
     let Answer::Recalled(recalled) = answer else { panic!("a page was asked for: {answer:?}") };
     recalled.entries.iter().map(cost).sum()
 }
 
+/// A thousand join at once, and each is due a page: no more than some of the pages are in memory at one time.
 #[test]
 fn answers_are_made_as_they_are_taken() {
     engines(|mut store| {
