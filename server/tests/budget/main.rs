@@ -90,8 +90,9 @@ fn part_of(name: &str) -> &str {
 }
 
 fn size(server: &Path) -> Figures {
-    let bytes = std::fs::metadata(server).expect("there is a server").len();
-    Figures::from([("size.server".to_owned(), bytes as f64)])
+    let bytes = |path: &Path| std::fs::metadata(path).expect("there is a server").len() as f64;
+    let diskless = bytes(&server.with_extension("diskless"));
+    Figures::from([("size.server".to_owned(), bytes(server)), ("size.diskless".to_owned(), diskless)])
 }
 
 /// Ours, and so the server's that we start.
