@@ -173,9 +173,10 @@ fn cry(crier: &mut Client, from: u64, to: u64) {
     }
 }
 
-/// A place that can be listened at twice: not one of those that the kernel gives to whoever connects.
-fn a_place() -> String {
-    let begin = 20_000 + (std::process::id() % 5_000) as u16;
+/// A place that can be listened at twice: not one of those that the kernel gives to whoever connects. Who looks for one
+/// at the same time looks elsewhere.
+fn a_place(number: u16) -> String {
+    let begin = 20_000 + (std::process::id() % 5_000) as u16 + number * 100;
     let free = (begin..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     format!("127.0.0.1:{}", free.expect("a free port"))
 }
@@ -196,7 +197,7 @@ fn check(server: &Server, came: usize) {
 }
 
 fn comes_back_after(signal: Signal) {
-    let place = a_place();
+    let place = a_place(signal.as_raw() as u16);
     let mut herd = Herd::new(size());
     let server = Server::start_at(&place, &FLAGS);
     herd.come(server.address);
