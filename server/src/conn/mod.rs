@@ -266,13 +266,11 @@ impl Conn {
             }
             self.transport.finish();
         }
-        match std::mem::take(&mut self.awaited) {
-            true => {
-                trace!("conn {slot}: has read all");
-                Flushed::Drained
-            }
-            false => Flushed::Fine,
+        if !std::mem::take(&mut self.awaited) {
+            return Flushed::Fine;
         }
+        trace!("conn {slot}: has read all");
+        Flushed::Drained
     }
 
     /// Ends a connection whose reader does not keep up: the close frame is the last thing that waits for it.
