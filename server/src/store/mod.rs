@@ -39,7 +39,7 @@ pub const NO_DISK: Option<&str> = if cfg!(feature = "disk") {
 
 /// An engine begins no further letter when its answers take this many bytes: a thousand that join at once do not have
 /// all their pages in memory at the same time.
-const ANSWERS_AT_ONCE: usize = 256 * 1024;
+pub const ANSWERS_AT_ONCE: usize = 256 * 1024;
 
 /// What is asked of the store.
 #[derive(Clone, Debug)]
