@@ -257,12 +257,14 @@ fn an_output_that_is_full_is_an_error() {
 #[test]
 fn who_follows_does_not_give_up() {
     let board = Board::start();
-    let arguments = ["ops", "--server", &board.address(), "--nick", "log", "--follow", "--timeout", "0.2"];
+    let arguments = ["ops", "--server", &board.address(), "--nick", "log", "--follow", "--timeout", "3"];
     let mut client = Running::start(&arguments);
     board.wait_for("log", "ops");
+    board.say("ops", "amy", "are you there?");
+    assert_eq!(client.lines(1), ["<amy> are you there?"]);
     board.die();
     // Longer than it has for the first connection.
-    thread::sleep(Duration::from_millis(600));
+    thread::sleep(Duration::from_millis(3500));
     board.come_back();
     board.wait_for("log", "ops");
     board.say("ops", "amy", "still there?");
