@@ -202,9 +202,10 @@ fn killed_again_and_again_in_the_middle_of_a_pipe() {
 fn lines_that_were_given_back_are_not_said_later() {
     let (board, state) = (Board::start(), fresh_state());
     let address = board.address();
-    let arguments = ["ops", "--server", &address, "--nick", "cron", "--timeout", "0.3"];
+    let arguments = ["ops", "--server", &address, "--nick", "cron"];
+    let impatient = [&arguments[..], &["--timeout", "0.3"]].concat();
     board.die();
-    let failed = pipe_at(&state, &arguments, b"one\n");
+    let failed = pipe_at(&state, &impatient, b"one\n");
     assert_eq!(failed.code, Some(1), "{failed:?}");
     board.come_back();
     assert_eq!(pipe_at(&state, &arguments, b"one\n"), done(""));
