@@ -14,7 +14,7 @@ pub(crate) struct Process {
     folder: PathBuf,
 }
 
-/// What has been used so far, by all its threads.
+/// What has been used so far, by all threads it has now: the kernel's exact books are a thread's, and end with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// Time on a processor.
@@ -109,6 +109,8 @@ fn field(text: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -127,8 +129,22 @@ mod tests {
     fn this_process_is_there() {
         let process = Process::find(std::process::id()).expect("we are");
         assert!(process.memory().rss > 100, "{:?}", process.memory());
-        let before = process.usage().expect("it can be read");
-        assert!(own_cpu() >= before.cpu);
+        // No more can be said of it: other tests' threads end meanwhile, and take what they used with them.
+        assert!(own_cpu() > 0);
         assert!(Process::find(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn a_busy_process_uses_more_and_more() {
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("sh starts");
+        let process = Process::find(busy.id()).expect("it runs");
+        let mut before = process.usage().expect("it can be read");
+        for _ in 0..3 {
+            // It goes on for as long as it takes; a gate's own time limit ends what never grows.
+            while process.usage().expect("it still runs").cpu <= before.cpu {}
+            before = process.usage().expect("it still runs");
+        }
+        busy.kill().expect("it is ours");
+        busy.wait().expect("it has ended");
     }
 }
