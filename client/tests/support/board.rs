@@ -109,7 +109,8 @@ impl Board {
         lock(&self.state).mute = true;
     }
 
-    /// It takes things in again.
+    /// It takes things in again, from those who come now: who spoke to a deaf ear is not listened to further, since nothing
+    /// that was said may be left out.
     pub(crate) fn be_awake(&self) {
         lock(&self.state).mute = false;
     }
@@ -190,6 +191,7 @@ fn talk(
 ) -> Result<(), Error> {
     let mut me = None;
     let mut newcomer = Some((stream, mail));
+    let mut is_deaf = false;
     loop {
         while let Ok(frame) = letters.try_recv() {
             socket.send(frame)?;
@@ -213,6 +215,7 @@ fn talk(
                     Err(refused) => newcomer = Some(refused),
                 }
             }
+            (Some(_), Request::Say { .. }) if is_deaf || state.mute => is_deaf = true,
             (Some(session), request) => state.asked(session, id, request)?,
             (None, _) => panic!("hello comes first"),
         }
@@ -260,7 +263,7 @@ impl State {
         };
         match request {
             Request::Join { room, since } => self.join(at, id, room.as_str(), since),
-            Request::Say { room: Some(room), text, action } if !self.mute => {
+            Request::Say { room: Some(room), text, action } => {
                 let kind = if action { Kind::Me } else { Kind::Talk };
                 return self.say(at, id, &room, &text, kind);
             }
