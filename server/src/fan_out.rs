@@ -73,10 +73,14 @@ struct Exception {
 }
 
 impl Exception {
-    /// Of which room, and of whom.
-    fn whose(&self) -> (u32, u32) {
-        (self.place, self.slot)
+    /// Of which room, and of whom; as one number, since it is sorted by.
+    fn whose(&self) -> u64 {
+        whose(self.place, self.slot)
     }
+}
+
+fn whose(place: u32, slot: u32) -> u64 {
+    u64::from(place) << 32 | u64::from(slot)
 }
 
 impl FanOut {
@@ -159,9 +163,9 @@ impl FanOut {
                     Dialect::V1 => (log.v1, ends[1], |place| place.v1),
                 };
                 let mut done = 0;
-                while let Some(exception) = exceptions.next_if(|next| next.whose() <= (place, slot)) {
+                while let Some(exception) = exceptions.next_if(|next| next.whose() <= whose(place, slot)) {
                     // Of a member that has left.
-                    if exception.whose() != (place, slot) {
+                    if exception.whose() != whose(place, slot) {
                         continue;
                     }
                     outbox.push(slot, id, done..offset(exception.from).min(end).max(done));

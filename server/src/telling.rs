@@ -50,10 +50,18 @@ pub(crate) fn words(dialect: Dialect, event: &Event<'_>, out: &mut String) -> bo
     }
 }
 
+/// How many bytes a log begins with: a few lines.
+const FIRST: usize = 512;
+
 /// Writes an event as one frame of a dialect; nothing, if the dialect has no words for it.
 pub(crate) fn frame(dialect: Dialect, event: &Event<'_>, scratch: &mut String, log: &mut Vec<u8>) {
     scratch.clear();
     if words(dialect, event, scratch) {
+        // A room's log begins with nothing when hundreds of rooms speak in one turn. To let it grow from one frame to the
+        // next took a sixteenth of all that a message takes there.
+        if log.capacity() == 0 {
+            log.reserve(FIRST);
+        }
         encode::frame(Opcode::Text, scratch.as_bytes(), log);
     }
 }

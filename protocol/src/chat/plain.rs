@@ -100,21 +100,23 @@ impl Lines<'_> {
         // Nearly all that is said is one plain line. To look for breaks in it, character by character, took a tenth of
         // all that a message takes.
         if is_printable_ascii(text) {
-            return self.line(nick, verb, text);
+            self.speaker(nick, verb, text);
+            return self.out.push_str(text);
         }
         let mut verb = verb;
         for line in text.split(is_line_break) {
-            self.line(nick, verb, line);
+            self.speaker(nick, verb, line);
+            self.visible(line);
             verb = "";
         }
     }
 
-    fn line(&mut self, nick: &str, verb: &str, line: &str) {
+    /// Begins a line of speech.
+    fn speaker(&mut self, nick: &str, verb: &str, line: &str) {
         let escape = if verb.is_empty() && line.starts_with('/') { "/" } else { "" };
         self.add(&["<"]);
         self.visible(nick);
         ["> ", verb, escape].iter().for_each(|part| self.out.push_str(part));
-        self.visible(line);
     }
 
     fn joined(&mut self, joined: &Joined<'_>) {

@@ -62,7 +62,7 @@ impl Hub {
             "each person is indexed once"
         );
         for (id, person) in self.persons.iter() {
-            let nick = person.nick.as_str();
+            let nick = &*person.nick;
             assert_eq!(self.persons.by_nick(nick), Some(id), "{nick} is found by nick");
             assert_eq!(self.persons.by_user(person.user), Some(id), "{nick} is found by user");
             assert!(person.first.slot().is_some(), "{nick} has a connection");

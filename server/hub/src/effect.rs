@@ -1,6 +1,6 @@
 //! All that the hub can want done. Must not know how it is done.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use protocol::chat::event::{Event, Kind};
@@ -10,6 +10,7 @@ use protocol::chat::request::Since;
 use protocol::ws::CloseCode;
 
 use crate::input::{Applied, ConnId};
+use crate::nick::SmallNick;
 use crate::room::RoomId;
 
 /// Something to be done, in the order of the list.
@@ -98,11 +99,11 @@ pub struct Record {
     /// Who said it.
     pub user: UserId,
     /// Under which nick.
-    pub nick: Box<str>,
+    pub nick: SmallNick,
     /// What sort of entry it is.
     pub kind: Kind,
-    /// What was said.
-    pub text: Box<str>,
+    /// What was said. The entry takes it over.
+    pub text: Arc<str>,
     /// The id it was sent with: the same id from the same user never makes a second entry.
     pub id: Option<RequestId<'static>>,
     /// The connection it came by: where the tick goes.

@@ -215,7 +215,7 @@ impl Hub {
         };
         self.rooms[room].told_up_to(applied.entry.seq);
         if applied.entry.kind == Kind::Topic {
-            self.rooms[room].topic = applied.entry.text.clone();
+            self.rooms[room].topic = (&*applied.entry.text).into();
         }
         let audience = Audience {
             author: origin,

@@ -1,6 +1,7 @@
 //! All that can happen to the hub. Must not know where it came from.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use protocol::chat::event::{Kind, ResetReason};
@@ -9,6 +10,7 @@ use protocol::chat::name::RoomName;
 use protocol::chat::request::Envelope;
 
 use crate::effect::Purpose;
+use crate::nick::SmallNick;
 
 /// A connection: the slot it lives in, and which tenant of that slot it is. Slots are small and dense, they index
 /// tables; the generation keeps a late answer from reaching the next tenant.
@@ -133,9 +135,9 @@ pub struct Stored {
     /// Who said it.
     pub user: UserId,
     /// Under which nick, at that time.
-    pub nick: Box<str>,
-    /// What was said.
-    pub text: Box<str>,
+    pub nick: SmallNick,
+    /// What was said. Whoever keeps, tells or reads the entry shares it.
+    pub text: Arc<str>,
     /// The id it was sent with.
     pub id: Option<RequestId<'static>>,
 }

@@ -12,8 +12,9 @@
 //! Where things are, from the ground up (a file uses only what stands above it here):
 //!
 //! ```text
-//! limits    the settings, each bound with its reason        input, effect   the two ends of the door
-//! dense     tables by small number                          fault           what can be wrong with a request
+//! limits    the settings, each bound with its reason        nick            a nick as it is kept
+//! input, effect   the two ends of the door                  fault           what can be wrong with a request
+//! dense     tables by small number
 //! session   one connection: who it is, where it is          person          who exists, under which nick
 //! presence  who came and went, not yet told                 behind          which members are not live
 //! room      one room, and all rooms by name                 hub             the state as a whole, and the door
@@ -36,6 +37,7 @@ mod hub;
 pub mod input;
 pub mod limits;
 mod membership;
+mod nick;
 mod person;
 mod presence;
 mod replay;
@@ -45,4 +47,5 @@ mod tell;
 
 pub use hub::{Counts, Hub};
 pub use limits::Settings;
+pub use nick::SmallNick;
 pub use room::RoomId;

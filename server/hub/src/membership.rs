@@ -9,7 +9,8 @@ use protocol::time::Millis;
 
 use crate::behind::Wait;
 use crate::hub::Hub;
-use crate::person::{PersonId, SmallNick};
+use crate::nick::SmallNick;
+use crate::person::PersonId;
 use crate::room::RoomId;
 use crate::session::{Link, Membership, Memberships, Named, State};
 

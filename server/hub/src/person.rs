@@ -3,16 +3,14 @@
 //! A person is found by nick and by `user`, the public form of its session key. The key itself is not kept: whoever
 //! shows a key that has this public form is this person (finding another one would take 2^80 tries).
 
-use alloc::boxed::Box;
 use core::ops::{Index, IndexMut};
-use core::str;
 
 use hashbrown::HashTable;
 use protocol::chat::id::UserId;
-use protocol::chat::name::{Nick, fold_head, folds_alike};
-use protocol::limits::MAX_NICK;
+use protocol::chat::name::folds_alike;
 
 use crate::dense::{Dense, Seed};
+use crate::nick::SmallNick;
 use crate::session::Link;
 
 /// The number of a living person.
@@ -25,79 +23,6 @@ pub(crate) struct Person {
     pub(crate) nick: SmallNick,
     /// The first of its connections; the others follow from session to session. There is at least one.
     pub(crate) first: Link,
-}
-
-/// A nick in 16 bytes. Up to 14 bytes lie in place, which is what most people have, and guests; a longer one is boxed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SmallNick {
-    Short(Letters<14>),
-    Long(Box<Letters<MAX_NICK>>),
-}
-
-/// Text of at most `N` bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Letters<const N: usize> {
-    length: u8,
-    bytes: [u8; N],
-}
-
-impl<const N: usize> Letters<N> {
-    /// `None` if it is longer.
-    fn new(text: &str) -> Option<Self> {
-        let mut bytes = [0; N];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(Self { length: u8::try_from(text.len()).ok()?, bytes })
-    }
-
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        str::from_utf8(bytes).unwrap_or_default()
-    }
-
-    /// See [`SmallNick::head`].
-    fn head(&self) -> u128 {
-        // Behind a short nick there are zeros.
-        let mut head = [0; 16];
-        head.iter_mut().zip(self.bytes).for_each(|(to, from)| *to = from);
-        match head.is_ascii() {
-            true => lower(u128::from_be_bytes(head)),
-            false => fold_head(self.as_str()),
-        }
-    }
-}
-
-impl SmallNick {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Short(letters) => letters.as_str(),
-            Self::Long(letters) => letters.as_str(),
-        }
-    }
-
-    /// The beginning of it as a number to sort by ([`fold_head`]).
-    pub(crate) fn head(&self) -> u128 {
-        match self {
-            Self::Short(letters) => letters.head(),
-            Self::Long(letters) => letters.head(),
-        }
-    }
-}
-
-impl From<&Nick<'_>> for SmallNick {
-    fn from(nick: &Nick<'_>) -> Self {
-        const { assert!(MAX_NICK <= u8::MAX as usize) };
-        let long = || Letters::new(nick.as_str()).expect("a nick is not longer than the limit, by its type");
-        Letters::new(nick.as_str()).map_or_else(|| Self::Long(Box::new(long())), Self::Short)
-    }
-}
-
-/// Sixteen characters of ASCII in lower case, at once: one by one took 190 instructions.
-fn lower(letters: u128) -> u128 {
-    const EACH: u128 = u128::MAX / 255;
-    // The high bit of each byte, which ASCII leaves free, says whether it is at least 'A', and whether it is above 'Z'.
-    let from_a = letters + EACH * (0x80 - b'A' as u128);
-    let above_z = letters + EACH * (0x7f - b'Z' as u128);
-    letters | (from_a & !above_z & (EACH * 0x80)) >> 2
 }
 
 /// All persons.
@@ -135,7 +60,7 @@ impl Persons {
 
     /// Who has this nick, in whatever case.
     pub(crate) fn by_nick(&self, nick: &str) -> Option<PersonId> {
-        let same = |number: &u32| folds_alike(self.table[*number].nick.as_str(), nick);
+        let same = |number: &u32| folds_alike(&self.table[*number].nick, nick);
         self.by_nick.find(self.seed.hash_folded(nick), same).copied().map(PersonId)
     }
 
@@ -171,12 +96,12 @@ impl Persons {
 
     fn index_nick(&mut self, number: u32) {
         let Self { table, seed, .. } = self;
-        let hash = |number: &u32| seed.hash_folded(table[*number].nick.as_str());
+        let hash = |number: &u32| seed.hash_folded(&table[*number].nick);
         self.by_nick.insert_unique(hash(&number), number, hash);
     }
 
     fn forget_nick(&mut self, person: PersonId) {
-        let hash = self.seed.hash_folded(self.table[person.0].nick.as_str());
+        let hash = self.seed.hash_folded(&self.table[person.0].nick);
         if let Ok(found) = self.by_nick.find_entry(hash, |number| *number == person.0) {
             found.remove();
         }
@@ -199,6 +124,8 @@ impl IndexMut<PersonId> for Persons {
 
 #[cfg(test)]
 mod tests {
+    use protocol::chat::name::Nick;
+
     use super::*;
 
     fn nick(name: &str) -> SmallNick {
@@ -208,28 +135,7 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_person_is_small() {
-        assert_eq!((size_of::<SmallNick>(), size_of::<Option<Person>>()), (16, 32));
-    }
-
-    #[test]
-    fn a_short_nick_lies_in_place_and_a_long_one_does_not() {
-        let (short, long) = (["a", "Bo", "Людмила", "Fourteen-bytes"], ["Fifteen-bytes-x", "Ωμέγα7-Ωμέ"]);
-        let longest = ["sixteen-letters-Ö", "x123456789012345678901234567890x"];
-        for name in short.into_iter().chain(long).chain(longest) {
-            assert_eq!((nick(name).as_str(), nick(name).head()), (name, fold_head(name)));
-            assert_eq!(matches!(nick(name), SmallNick::Short(_)), short.contains(&name), "{name}");
-        }
-    }
-
-    #[test]
-    fn letters_are_lowered_at_once() {
-        for start in (0..=112).step_by(16) {
-            let letters: [u8; 16] = core::array::from_fn(|n| start + n as u8);
-            assert_eq!(
-                lower(u128::from_be_bytes(letters)).to_be_bytes(),
-                letters.map(|c| c.to_ascii_lowercase())
-            );
-        }
+        assert_eq!(size_of::<Option<Person>>(), 32);
     }
 
     #[test]

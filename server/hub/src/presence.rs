@@ -12,7 +12,7 @@ use protocol::chat::id::UserId;
 use protocol::time::Millis;
 
 use crate::limits::PRESENCE_EVERY;
-use crate::person::SmallNick;
+use crate::nick::SmallNick;
 
 /// What a room has not told yet about comers and goers.
 #[derive(Debug, Default)]

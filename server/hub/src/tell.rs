@@ -33,7 +33,7 @@ impl Hub {
         let placed = |person: PersonId| (self.persons[person].nick.head(), person);
         let mut persons: Vec<(u128, PersonId)> =
             members.filter_map(|slot| Some(placed(self.named(*slot)?.person))).collect();
-        let whole = |person: PersonId| fold(self.persons[person].nick.as_str());
+        let whole = |person: PersonId| fold(&self.persons[person].nick);
         persons.sort_unstable_by(|a, b| match a.0.cmp(&b.0) {
             Ordering::Equal if a.1 != b.1 => whole(a.1).cmp(whole(b.1)),
             order => order,
@@ -65,7 +65,7 @@ impl Hub {
                 Step::Entered => {
                     self.persons.by_user(user).into_iter().for_each(|id| self.describe(id, &mut entered));
                 }
-                Step::Left(nick) => left.push(user, nick.as_str()),
+                Step::Left(nick) => left.push(user, &nick),
             }
         }
         let room_name = owned(self.rooms[room].name.as_str());
@@ -94,7 +94,7 @@ impl Hub {
 
     fn describe(&self, person: PersonId, people: &mut People) {
         let person = &self.persons[person];
-        people.push(person.user, person.nick.as_str());
+        people.push(person.user, &person.nick);
     }
 }
 
@@ -109,8 +109,8 @@ pub(crate) fn entry(stored: Stored, reader: UserId) -> Entry<'static> {
     Entry {
         seq,
         user: Cow::Owned(id::text(user)),
-        nick: Cow::Owned(nick.into_string()),
-        text: Cow::Owned(text.into_string()),
+        nick: owned(&nick),
+        text: owned(&text),
         time,
         kind,
         id: if user == reader { echo(id.as_ref()) } else { None },

@@ -86,7 +86,7 @@ fn talking_costs_the_same_in_a_large_room() {
         (said, CALLS.get() - calls)
     });
     assert_eq!(small, large);
-    assert_eq!(small, (4, 0), "room, nick, text and id of the record; and nothing");
+    assert_eq!(small, (3, 0), "room, text and id of the record; and nothing");
 }
 
 fn room_of(connections: u32, dialect: Dialect) -> Hub {

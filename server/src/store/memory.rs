@@ -3,13 +3,17 @@
 //! When the server stops they are gone, and `welcome` says so. Numbers and epochs mean the same as on a disk.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher as _;
 
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
 use hub::effect::{Range, Recall, Record};
 use hub::input::{Applied, Recalled, Refusal, Stored};
 use protocol::chat::event::{Kind, ResetReason};
 use protocol::chat::id::{Epoch, RequestId, UserId};
 use protocol::chat::name::RoomName;
 use protocol::chat::request::Since;
+use slab::Slab;
 
 use super::page::{Page, cost, stamp};
 use super::{Answer, Engine, Letter};
@@ -39,27 +43,38 @@ const ROOM_COST: usize = 256;
 pub struct Memory {
     epoch: Epoch,
     ring: Ring,
-    rooms: HashMap<RoomName<'static>, Log>,
-    /// All kept entries in the order they came, and some that are forgotten already.
-    order: VecDeque<(RoomName<'static>, u64)>,
+    rooms: Rooms,
+    /// All kept entries in the order they came, by room and number, and some that are forgotten already.
+    order: VecDeque<(u32, u64)>,
     kept: Kept,
     /// The highest number of any room that was forgotten whole. A new room begins behind it, as it may have had that
     /// name: a number is never given twice.
     floor: u64,
 }
 
+/// The logs, by small numbers, which are given again when a room was forgotten.
+#[derive(Debug, Default)]
+struct Rooms {
+    logs: Slab<Log>,
+    /// Their numbers, by name. The hash of the standard library took a seventeenth of all that a message takes in a small
+    /// room; this one is seeded at random too.
+    index: HashTable<u32>,
+    hasher: RandomState,
+}
+
 /// What is kept, over all rooms.
 #[derive(Debug, Default)]
 struct Kept {
     /// Where the entry of a person's id is, for as long as it is kept.
-    ids: HashMap<(UserId, RequestId<'static>), (RoomName<'static>, u64)>,
+    ids: HashMap<(UserId, RequestId<'static>), (u32, u64), RandomState>,
     /// How many entries.
     count: usize,
     bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    room: RoomName<'static>,
     /// The number of the newest entry.
     last: u64,
     /// The time of the newest entry.
@@ -74,38 +89,39 @@ impl Memory {
     /// An empty store that begins a new life of the logs.
     #[must_use]
     pub fn new(epoch: Epoch, ring: Ring) -> Self {
-        Self { epoch, ring, rooms: HashMap::new(), order: VecDeque::new(), kept: Kept::default(), floor: 0 }
+        Self { epoch, ring, rooms: Rooms::default(), order: VecDeque::new(), kept: Kept::default(), floor: 0 }
     }
 
     fn record(&mut self, wall: u64, record: Record) -> Answer {
         if let Some(id) = &record.id {
-            if let Some((room, seq)) = self.kept.ids.get(&(record.user, id.clone())) {
-                return self.resent(room.clone(), *seq, record);
+            if let Some((number, seq)) = self.kept.ids.get(&(record.user, id.clone())) {
+                return self.resent(*number, *seq, record);
             }
         }
         let Record { room, user, nick, kind, text, id, origin } = record;
         // The room is looked up once: to do so at each step took a tenth of all that a message takes.
-        let log = match self.rooms.get_mut(&room) {
-            Some(log) => log,
+        let number = match self.rooms.find(&room) {
+            Some(number) => number,
             None => {
                 self.kept.bytes += ROOM_COST;
-                self.rooms.entry(room.clone()).or_insert(Log { last: self.floor, ..Log::default() })
+                self.rooms.insert(Log::new(room.clone(), self.floor))
             }
         };
+        let log = &mut self.rooms.logs[number as usize];
         log.last += 1;
         log.time = stamp(wall, log.time);
         if kind == Kind::Topic {
-            log.topic = text.clone();
+            log.topic = (&*text).into();
         }
         let entry = Stored { seq: log.last, time: log.time, kind, user, nick, text, id };
         let told = entry.clone();
-        self.order.push_back((room.clone(), entry.seq));
-        self.kept.add(log, &room, entry);
+        self.order.push_back((number, entry.seq));
+        self.kept.add(log, number, entry);
         while log.entries.len() > self.ring.entries || log.bytes > self.ring.bytes {
             self.kept.forget_oldest(log);
         }
         if log.entries.is_empty() {
-            self.forget_room(&room);
+            self.forget_room(number);
         }
         self.forget_oldest_of_all();
         Answer::Applied(Applied { room, entry: told, origin, dup: false })
@@ -115,32 +131,34 @@ impl Memory {
     fn forget_oldest_of_all(&mut self) {
         // The newest entry always stays, so the last of a room is never forgotten in the turn it came.
         while self.kept.bytes > self.ring.total && self.kept.count > 1 {
-            let Some((room, seq)) = self.order.pop_front() else { break };
-            let Some(log) = self.rooms.get_mut(&room).filter(|log| log.first() == seq) else { continue };
+            let Some((number, seq)) = self.order.pop_front() else { break };
+            // Another room that has this number by now begins behind this one.
+            let log = self.rooms.logs.get_mut(number as usize);
+            let Some(log) = log.filter(|log| log.first() == seq) else { continue };
             self.kept.forget_oldest(log);
             if log.entries.is_empty() {
-                self.forget_room(&room);
+                self.forget_room(number);
             }
         }
         if self.order.len() > 2 * self.kept.count + 64 {
-            let rooms = &self.rooms;
-            self.order.retain(|(room, seq)| {
-                rooms.get(room).is_some_and(|log| log.first() <= *seq && log.first() > 0)
+            let logs = &self.rooms.logs;
+            self.order.retain(|(number, seq)| {
+                logs.get(*number as usize).is_some_and(|log| log.first() <= *seq && log.first() > 0)
             });
         }
     }
 
-    fn forget_room(&mut self, room: &RoomName<'static>) {
-        let Some(log) = self.rooms.remove(room) else { return };
+    fn forget_room(&mut self, number: u32) {
+        let log = self.rooms.remove(number);
         self.floor = self.floor.max(log.last);
         self.kept.bytes -= ROOM_COST;
     }
 
     /// The same id came again: the first answer again, unless it was something else that was said.
-    fn resent(&self, room: RoomName<'static>, seq: u64, record: Record) -> Answer {
-        let Record { room: asked, kind, text, id, origin, .. } = record;
-        let first = self.rooms.get(&room).and_then(|log| log.entry(seq));
-        match first.filter(|first| room == asked && first.text == text && first.kind == kind) {
+    fn resent(&self, number: u32, seq: u64, record: Record) -> Answer {
+        let Record { room, kind, text, id, origin, .. } = record;
+        let log = self.rooms.logs.get(number as usize).filter(|log| log.room == room);
+        match log.and_then(|log| log.entry(seq)).filter(|first| first.text == text && first.kind == kind) {
             Some(first) => Answer::Applied(Applied { room, entry: first.clone(), origin, dup: true }),
             None => Answer::Refused { conn: origin, id, reason: Refusal::IdConflict },
         }
@@ -148,8 +166,15 @@ impl Memory {
 
     fn recall(&self, recall: Recall) -> Recalled {
         // A room that nobody spoke in, or that was forgotten, stands where a new one would begin.
-        let empty = Log { last: self.floor, ..Log::default() };
-        let log = self.rooms.get(&recall.room).unwrap_or(&empty);
+        let known = self.rooms.find(&recall.room).and_then(|number| self.rooms.logs.get(number as usize));
+        let empty;
+        let log = match known {
+            Some(log) => log,
+            None => {
+                empty = Log::new(recall.room.clone(), self.floor);
+                &empty
+            }
+        };
         let latest = |count: u32| log.last.saturating_sub(u64::from(count)) + 1;
         let mut reset = None;
         let (from, to) = match recall.span {
@@ -223,10 +248,36 @@ impl Engine for Memory {
     }
 }
 
+impl Rooms {
+    fn find(&self, room: &RoomName<'_>) -> Option<u32> {
+        let same = |number: &u32| self.logs[*number as usize].room == *room;
+        self.index.find(self.hasher.hash_one(room), same).copied()
+    }
+
+    /// There must be no log of that room.
+    fn insert(&mut self, log: Log) -> u32 {
+        // Far fewer than 2^32 fit in memory.
+        let number = self.logs.insert(log) as u32;
+        let Self { logs, index, hasher } = self;
+        let hash = |number: &u32| hasher.hash_one(&logs[*number as usize].room);
+        index.insert_unique(hash(&number), number, hash);
+        number
+    }
+
+    /// The number must be of a log that is there.
+    fn remove(&mut self, number: u32) -> Log {
+        let log = self.logs.remove(number as usize);
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(&log.room), |other| *other == number) {
+            found.remove();
+        }
+        log
+    }
+}
+
 impl Kept {
-    fn add(&mut self, log: &mut Log, room: &RoomName<'static>, entry: Stored) {
+    fn add(&mut self, log: &mut Log, number: u32, entry: Stored) {
         if let Some(id) = &entry.id {
-            self.ids.insert((entry.user, id.clone()), (room.clone(), entry.seq));
+            self.ids.insert((entry.user, id.clone()), (number, entry.seq));
         }
         let taken = cost(&entry);
         log.bytes += taken;
@@ -252,6 +303,11 @@ impl Kept {
 }
 
 impl Log {
+    /// An empty log whose entries are numbered from behind `last`.
+    fn new(room: RoomName<'static>, last: u64) -> Self {
+        Self { room, last, time: 0, entries: VecDeque::new(), bytes: 0, topic: "".into() }
+    }
+
     /// The number of the oldest entry that is kept; 0 if there is none.
     fn first(&self) -> u64 {
         self.entries.front().map_or(0, |entry| entry.seq)

@@ -127,7 +127,7 @@ impl Letter {
     /// How many bytes of memory it takes, about.
     fn bytes(&self) -> usize {
         let text = match self {
-            Self::Record(record) => record.text.len() + record.nick.len(),
+            Self::Record(record) => record.text.len() + record.nick.size(),
             Self::Recall(_) => 0,
         };
         size_of::<Self>() + text

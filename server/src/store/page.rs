@@ -34,7 +34,7 @@ impl Page {
 
 /// How many bytes of memory an entry takes, about.
 pub(super) fn cost(entry: &Stored) -> usize {
-    entry.text.len() + entry.nick.len() + entry.id.as_ref().map_or(0, |id| id.as_str().len()) + ENTRY_COST
+    entry.text.len() + entry.nick.size() + entry.id.as_ref().map_or(0, |id| id.as_str().len()) + ENTRY_COST
 }
 
 /// The time of a new entry: the clock's, if that can be; never less than `last`, the time of the entry before. 0 means

@@ -287,7 +287,7 @@ fn entry(number: usize) -> Record {
     Record {
         room: RoomName::new("lobby".to_owned()).expect("a good name"),
         user: UserId([(number % 10) as u8; 10]),
-        nick: format!("p{}", number % 10).into(),
+        nick: (&*format!("p{}", number % 10)).into(),
         kind: Kind::Talk,
         text: line(number).into(),
         id: RequestId::new(format!("c56a4180-65aa-42ec-a945-{number:012}")),

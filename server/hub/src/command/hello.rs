@@ -11,7 +11,8 @@ use super::{Ask, join};
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::limits::is_reached;
-use crate::person::{PersonId, SmallNick};
+use crate::nick::SmallNick;
+use crate::person::PersonId;
 use crate::session::{State, Stranger};
 use crate::tell::owned;
 
@@ -109,7 +110,7 @@ fn welcome(ask: &Ask<'_>, person: PersonId, key: SessionKey) -> Event<'static> {
     let person = &ask.hub.persons[person];
     Event::Welcome(Welcome {
         id: ask.echo(),
-        nick: owned(person.nick.as_str()),
+        nick: owned(&person.nick),
         user: text(person.user).into(),
         session: text(key).into(),
         epoch: text(settings.epoch).into(),

@@ -25,11 +25,11 @@ pub(super) fn nick(ask: &mut Ask<'_>, nick: &Nick<'_>) -> Result<(), Fault> {
         id: None,
         room: None,
         user: text(ask.hub.persons[me].user).into(),
-        was: owned(was.as_str()),
+        was: owned(&was),
         nick: owned(nick.as_str()),
     };
     ask.answer(Event::Renamed(Renamed { id: ask.echo(), ..news.clone() }));
-    if was.as_str() != nick.as_str() {
+    if &*was != nick.as_str() {
         ask.charge(ask.hub.settings.rename_cost);
         tell_others(ask, &news);
     }

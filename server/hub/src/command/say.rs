@@ -29,7 +29,7 @@ pub(super) fn record(
     ask.effects.push(Effect::Record(Record {
         room: ask.hub.rooms[room].name.clone(),
         user: author.user,
-        nick: author.nick.as_str().into(),
+        nick: author.nick.clone(),
         kind,
         text: text.as_str().into(),
         id: ask.id.map(|id| id.clone().into_owned()),

@@ -15,7 +15,7 @@ pub(super) fn typing(ask: &mut Ask<'_>, room: Option<RoomName<'_>>) -> Result<()
     let event = Event::Typing {
         room: owned(ask.hub.room_name(room)),
         user: text(person.user).into(),
-        nick: owned(person.nick.as_str()),
+        nick: owned(&person.nick),
     };
     ask.hub.publish(room, event, ask.hub.slots_inside(me, room), ask.effects);
     Ok(())

@@ -392,7 +392,7 @@ fn tick(applied: &Applied) -> Event<'static> {
 fn message(applied: &Applied, is_twin: bool) -> Event<'static> {
     let Stored { seq, time, kind, user, nick, text: said, id } = applied.entry.clone();
     let id = id.filter(|_| is_twin).map(|id| id.as_str().to_string().into());
-    let (user, nick, said) = (text(user).into(), String::from(nick).into(), String::from(said).into());
+    let (user, nick, said) = (text(user).into(), nick.to_string().into(), said.to_string().into());
     let entry = Entry { seq, user, nick, text: said, time, kind, id };
     Event::Message(Message { room: applied.room.to_string().into(), entry })
 }

@@ -101,7 +101,7 @@ impl Store {
         }
         let log = self.book.logs.entry(room.to_string()).or_default();
         if kind == Kind::Topic {
-            log.topic = text.clone();
+            log.topic = (&*text).into();
         }
         self.clock += 1;
         let entry = Stored { seq: log.last() + 1, time: self.clock, kind, user, nick, text, id };
