@@ -91,8 +91,8 @@ fn part_of(name: &str) -> &str {
 
 fn size(server: &Path) -> Figures {
     let bytes = |path: &Path| std::fs::metadata(path).expect("there is a server").len() as f64;
-    let diskless = bytes(&server.with_extension("diskless"));
-    Figures::from([("size.server".to_owned(), bytes(server)), ("size.diskless".to_owned(), diskless)])
+    let beside = |kind| (format!("size.{kind}"), bytes(&server.with_extension(kind)));
+    Figures::from([("size.server".to_owned(), bytes(server)), beside("diskless"), beside("static")])
 }
 
 /// Ours, and so the server's that we start.

@@ -17,8 +17,12 @@ pub(crate) const IN_A_ROOM: usize = 10;
 
 pub(crate) fn measure(server: &Path) -> Figures {
     let mut figures = Figures::new();
-    let folder = Folder::new();
-    let data = folder.0.to_str().expect("UTF-8");
+    let (folder, other) = (Folder::new(), Folder::new());
+    let [data, other] = [&folder, &other].map(|folder| folder.0.to_str().expect("UTF-8"));
+    for (place, flags) in [("memory", &[][..]), ("disk", &["--data", other])] {
+        let server = start_plainly(&server.with_extension("static"), flags);
+        figures.insert(format!("memory.static.{place}"), settled(|| server.resident()) as f64);
+    }
     for (place, flags) in [("memory", &[][..]), ("disk", &["--data", data])] {
         let server = start_plainly(server, flags);
         figures.insert(format!("memory.empty.{place}"), settled(|| server.resident()) as f64);
