@@ -110,7 +110,7 @@ mod ours {
             scratch.copy_from_slice(HEAD);
             let mut buffer = HeadBuffer::new();
             assert_eq!(buffer.feed(&mut scratch.as_mut_slice(), MAX_HEAD), Ok(true));
-            let head = Head::parse(buffer.bytes()).expect("it is good");
+            let head = Head::collected(&buffer).expect("it is good");
             upgrade::judge(&head).expect("it is good").accept(None, &mut out);
             black_box(out.len())
         });

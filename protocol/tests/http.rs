@@ -29,8 +29,12 @@ fn collect(stream: &[u8], mut size: impl FnMut() -> usize) -> Result<(Vec<u8>, V
         let (mut piece, behind) = rest.split_at_mut(size().clamp(1, rest.len()));
         rest = behind;
         if buffer.feed(&mut piece, MAX_HEAD).map_err(Some)? {
+            // As the server reads it: without looking through it again.
+            let (collected, parsed) = (Head::collected(&buffer), Head::parse(buffer.bytes()));
+            assert_eq!(format!("{collected:?}"), format!("{parsed:?}"), "{}", buffer.bytes().escape_ascii());
             return Ok((buffer.bytes().to_vec(), [&*piece, &*rest].concat()));
         }
+        assert_eq!(Head::collected(&buffer).map(drop), Err(Refusal::RequestLine), "it is not whole");
         assert!(piece.is_empty(), "the buffer asks for more and leaves bytes");
         assert!(buffer.bytes().len() < MAX_HEAD, "the buffer waits for what it will refuse");
     }

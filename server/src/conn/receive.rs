@@ -75,7 +75,7 @@ impl Conn {
     /// `is_alone`: nothing has come behind the head.
     fn judge_head<D: Desk>(&mut self, id: ConnId, is_alone: bool, context: &mut Context<'_, D>) {
         let Phase::Head(buffer) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
-        let head = match Head::parse(buffer.bytes()) {
+        let head = match Head::collected(&buffer) {
             Ok(head) => head,
             Err(refusal) => return self.refuse(id, &refusal, context.outbox),
         };
@@ -109,7 +109,7 @@ impl Conn {
     fn judge_body<D: Desk>(&mut self, id: ConnId, context: &mut Context<'_, D>) {
         let Phase::Body(request) = std::mem::replace(&mut self.phase, Phase::Draining) else { return };
         // It was a good head before.
-        let Ok(head) = Head::parse(request.head.bytes()) else { return };
+        let Ok(head) = Head::collected(&request.head) else { return };
         let body = request.body.bytes();
         if context.desk.content(context.now, id, &head, body, context.outbox) == Verdict::Waiting {
             self.wait_for_answer();
