@@ -9,6 +9,7 @@ use protocol::chat::event::{
 };
 use protocol::chat::id::{SessionKey, UserId, text as id_text};
 use protocol::chat::name::Nick;
+use protocol::chat::people::People;
 use protocol::chat::plain;
 use protocol::chat::slash::COMMANDS;
 use protocol::chat::wire::{read_event, read_request, write_event, write_request};
@@ -195,7 +196,7 @@ fn the_plain_conversation_is_what_the_code_says() {
     let joined = Joined {
         id: None,
         room: "lobby".into(),
-        people: Some([person("alice"), person("bob"), person("guest-4711")].into()),
+        people: Some(People::from([person("alice"), person("bob"), person("guest-4711")]).into()),
         count: 3,
         topic: Some("tea at four".into()),
         first: 1,

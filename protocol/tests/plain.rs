@@ -39,7 +39,7 @@ fn a_conversation_as_a_plain_connection_reads_it() {
     let joined = Event::Joined(Joined {
         id: None,
         room: "lobby".into(),
-        people: Some([person("alice"), person("bob"), person("carol")].into()),
+        people: Some(People::from([person("alice"), person("bob"), person("carol")]).into()),
         count: 3,
         topic: Some("tea at four".into()),
         first: 1,
@@ -90,7 +90,12 @@ fn a_conversation_as_a_plain_connection_reads_it() {
 
 #[test]
 fn questions_and_their_answers() {
-    let who = |people, count| Event::Who { id: None, room: "lobby".into(), people, count };
+    let who = |people: Option<People>, count| Event::Who {
+        id: None,
+        room: "lobby".into(),
+        people: people.map(Into::into),
+        count,
+    };
     assert_eq!(shown(&who(Some([].into()), 0)), "* nobody is in lobby");
     assert_eq!(shown(&who(Some([person("bob")].into()), 1)), "* 1 person is in lobby: bob");
     assert_eq!(shown(&who(None, 231)), "* 231 people are in lobby");
@@ -111,8 +116,8 @@ fn questions_and_their_answers() {
     assert_eq!(shown(&topic("")), "* lobby has no topic");
     assert_eq!(shown(&topic("tea")), "* topic of lobby: tea");
 
-    let joined = |people, count| {
-        let room = "lobby".into();
+    let joined = |people: Option<People>, count| {
+        let (room, people) = ("lobby".into(), people.map(Into::into));
         Event::Joined(Joined { id: None, room, people, count, topic: None, first: 0, last: 0 })
     };
     assert_eq!(shown(&joined(Some([person("bob")].into()), 1)), "* you are in lobby; nobody else is here");

@@ -122,7 +122,7 @@ impl Model {
         self.answered(joined.id.as_deref());
         let (Some(epoch), wanted) = (self.epoch, self.last) else { return };
         let Some(room) = self.room(&joined.room) else { return };
-        room.list(joined.people.as_ref(), joined.count);
+        room.list(joined.people.as_deref(), joined.count);
         room.topic = joined.topic.map(Cow::into_owned).unwrap_or_default();
         room.log.joined(epoch, joined.first, joined.last, wanted);
         let again = std::mem::replace(&mut room.known, true);

@@ -298,7 +298,7 @@ impl State {
             &Event::Joined(Joined {
                 id: id.map(Into::into),
                 room: room_name.clone().into(),
-                people: Some(people),
+                people: Some(people.into()),
                 count,
                 topic: None,
                 first: last.min(1),

@@ -4,6 +4,7 @@
 //! Text is [`Cow`]: the server writes what it borrows, the client keeps what it has read.
 
 use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -43,9 +44,9 @@ pub enum Event<'a> {
         id: Option<Cow<'a, str>>,
         /// The room that was asked about.
         room: Cow<'a, str>,
-        /// Who is there; absent in a room that is too large to list.
+        /// Who is there; absent in a room that is too large to list. One list may be told to many.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        people: Option<People>,
+        people: Option<Arc<People>>,
         /// How many persons are there.
         count: u32,
     },
@@ -152,9 +153,9 @@ pub struct Joined<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The room, as its name is written from now on.
     pub room: Cow<'a, str>,
-    /// Who is there; absent in a room that is too large to list.
+    /// Who is there; absent in a room that is too large to list. One list may be told to many.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub people: Option<People>,
+    pub people: Option<Arc<People>>,
     /// How many persons are there, this one included.
     pub count: u32,
     /// The topic; absent if there is none.

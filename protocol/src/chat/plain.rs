@@ -62,7 +62,7 @@ pub fn write(event: &Event<'_>, out: &mut String) -> bool {
         Event::Stored(stored) => lines.add(&["+ ", &stored.seq.to_string()]),
         Event::Left { room, .. } => lines.notice(&["you left ", room]),
         Event::Renamed(renamed) => lines.renamed(renamed),
-        Event::Who { room, people, count, .. } => lines.who(room, people.as_ref(), *count),
+        Event::Who { room, people, count, .. } => lines.who(room, people.as_deref(), *count),
         Event::Rooms { rooms, .. } => lines.rooms(rooms),
         Event::Presence(presence) => lines.presence(presence),
         Event::Error(failure) => lines.add(&["! ", failure.code.as_str(), " ", &failure.text]),

@@ -141,7 +141,7 @@ fn greetings() -> Vec<(Event<'static>, &'static str)> {
             Event::Joined(Joined {
                 id: Some("2".into()),
                 room: "lobby".into(),
-                people: Some([person("alice"), person("bob")].into()),
+                people: Some(People::from([person("alice"), person("bob")]).into()),
                 count: 2,
                 topic: Some("tea at four".into()),
                 first: 1,
@@ -233,7 +233,12 @@ fn answers() -> Vec<(Event<'static>, &'static str)> {
             r#"{"type":"renamed","room":"lobby","user":"b0b00000000000000000","was":"bob","nick":"rob"}"#,
         ),
         (
-            Event::Who { id: Some("9".into()), room: "lobby".into(), people: Some([alice].into()), count: 1 },
+            Event::Who {
+                id: Some("9".into()),
+                room: "lobby".into(),
+                people: Some(People::from([alice]).into()),
+                count: 1,
+            },
             concat!(
                 r#"{"type":"who","id":"9","room":"lobby","#,
                 r#""people":[{"user":"a11ce000000000000000","nick":"alice"}],"count":1}"#

@@ -3,11 +3,13 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use protocol::chat::event::{Event, Kind, Stored as Tick};
 use protocol::chat::id::{Epoch, SessionKey};
 use protocol::chat::name::{Nick, RoomName};
+use protocol::chat::people::People;
 use protocol::time::Millis;
 use protocol::ws::CloseCode;
 
@@ -32,6 +34,9 @@ pub struct Hub {
     pub(crate) rooms: Rooms,
     /// The rooms that have something to tell about comers and goers, by the time it is due.
     pub(crate) due: BTreeSet<(Millis, RoomId)>,
+    /// The list of people that was told last, for as long as it must still be true. Many join at once, and then the
+    /// store answers all of them: to list a room of thirty anew for each took two fifths of a handshake's instructions.
+    pub(crate) listed: Option<(RoomId, Arc<People>)>,
     /// How many sessions there are.
     connections: u32,
     /// How many joins there were. May wrap: no page is late by four billion joins.
@@ -62,6 +67,7 @@ impl Hub {
             settings,
             sessions: Vec::with_capacity(laid_out),
             due: BTreeSet::new(),
+            listed: None,
             connections: 0,
             joins: 0,
         }
@@ -70,6 +76,10 @@ impl Hub {
     /// Lets something happen. What has to be done now is appended to `effects`, in the order in which it has to be
     /// done; the caller does all of it before the next input. Inputs about connections that are gone do nothing.
     pub fn handle(&mut self, now: Millis, input: Input<'_>, effects: &mut Vec<Effect>) {
+        // Only what the store found changes neither who is where nor what anybody is called.
+        if !matches!(input, Input::Recalled(_)) {
+            self.listed = None;
+        }
         match input {
             Input::Opened { conn, secret, greeting } => self.opened(now, conn, secret, greeting, effects),
             Input::Asked { conn, envelope } => command::carry_out(self, now, conn, envelope, effects),

@@ -2,13 +2,17 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::teller::story;
 use common::{EPOCH, World};
 use hub::Settings;
 use hub::input::{ConnId, Dialect};
 use protocol::chat::event::{Durability, Event};
 use protocol::chat::id::SessionKey;
+use protocol::chat::name::Nick;
 use protocol::chat::people::People;
+use protocol::chat::request::Request;
 use protocol::limits::MAX_PEOPLE_LISTED;
 use protocol::time::Span;
 
@@ -185,7 +189,7 @@ fn how_many_are_listed_can_be_chosen() {
         }
         let told = world.take_told();
         let joined = told.iter().filter_map(|(_, event)| match event {
-            Event::Joined(joined) => Some(joined.people.as_ref().map(People::len)),
+            Event::Joined(joined) => Some(joined.people.as_deref().map(People::len)),
             _ => None,
         });
         assert_eq!(joined.collect::<Vec<_>>(), listed);
@@ -196,6 +200,37 @@ fn how_many_are_listed_can_be_chosen() {
         };
         assert_eq!((presence.entered.len(), presence.count), (if most == 2 { 0 } else { 3 }, 3));
     }
+}
+
+/// A list is made once for all whom the store answers together, and made anew when anything has happened meanwhile.
+#[test]
+fn who_joins_together_is_told_one_list() {
+    let mut world = World::new();
+    let open = |world: &mut World, n: u8, nick: &str| {
+        world.open(Dialect::Plain, Some(nick), Some("hall"), 0, SessionKey([n; 16]))
+    };
+    let lists = |world: &mut World| {
+        let told = world.take_told().into_iter();
+        let lists = told.filter_map(|(_, event)| match event {
+            Event::Joined(joined) => joined.people,
+            _ => None,
+        });
+        lists.collect::<Vec<_>>()
+    };
+    let anna = open(&mut world, 1, "anna");
+    for (n, nick) in [(2, "bob"), (3, "carol"), (4, "dan"), (5, "eve")] {
+        open(&mut world, n, nick);
+    }
+    (0..3).for_each(|_| assert!(world.answer()));
+    world.ask(anna, None, Request::Nick { nick: Nick::new("zoe").unwrap() });
+    (0..2).for_each(|_| assert!(world.answer()));
+
+    let told = lists(&mut world);
+    let nicks: Vec<String> = told.iter().map(|list| list.nicks().collect::<Vec<_>>().join(" ")).collect();
+    let (before, after) = ("anna bob carol dan eve", "bob carol dan eve zoe");
+    assert_eq!(nicks, [before, before, before, after, after]);
+    let is_one = |(a, b): (usize, usize)| Arc::ptr_eq(&told[a], &told[b]);
+    assert_eq!([(0, 1), (1, 2), (2, 3), (3, 4)].map(is_one), [true, true, false, true]);
 }
 
 /// Joining must not cost the square of the number of people.

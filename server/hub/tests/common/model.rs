@@ -96,13 +96,13 @@ impl Model {
         match event {
             Event::Joined(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
-                assert_eq!(listed(e.people.as_ref()), people_of(&e.room));
+                assert_eq!(listed(e.people.as_deref()), people_of(&e.room));
                 self.view(conn, &e.room).joined(world, e);
             }
             Event::Who { room, people, count, .. } => {
                 assert_eq!(*count as usize, people_of(room).len());
-                assert_eq!(listed(people.as_ref()), people_of(room));
-                self.view(conn, room).people = listed(people.as_ref());
+                assert_eq!(listed(people.as_deref()), people_of(room));
+                self.view(conn, room).people = listed(people.as_deref());
             }
             Event::Presence(e) => {
                 assert_eq!(e.count as usize, people_of(&e.room).len());
@@ -259,7 +259,7 @@ impl View {
     fn joined(&mut self, world: &World, joined: &Joined<'_>) {
         assert!(!self.is_told, "a join is answered once");
         self.is_told = true;
-        self.people = listed(joined.people.as_ref());
+        self.people = listed(joined.people.as_deref());
         let log = &world.store.book.logs[&*joined.room];
         assert_eq!((joined.first, joined.last), (log.first(), log.last()));
         assert_eq!(joined.topic.as_deref().unwrap_or_default(), &*log.topic);

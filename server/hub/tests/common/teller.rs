@@ -177,7 +177,7 @@ fn shown(event: &Event<'_>) -> String {
         Event::Welcome(e) => (format!("you are {}", e.nick), &e.id),
         Event::Joined(e) => {
             let about = e.topic.as_ref().map(|topic| format!("; about {topic}")).unwrap_or_default();
-            (format!("joined {}: {}; last {}{about}", e.room, people(e.people.as_ref()), e.last), &e.id)
+            (format!("joined {}: {}; last {}{about}", e.room, people(e.people.as_deref()), e.last), &e.id)
         }
         Event::Reset(e) => (format!("reset {}: {:?}, last {}", e.room, e.reason, e.last), &None),
         Event::Message(e) => (format!("{} {}", e.room, entry(&e.entry)), &None),
@@ -189,7 +189,7 @@ fn shown(event: &Event<'_>) -> String {
             None => (format!("you are now {}", e.nick), &e.id),
             Some(room) => (format!("{room}: {} is now {}", e.was, e.nick), &e.id),
         },
-        Event::Who { id, room, people: who, .. } => (format!("who {room}: {}", people(who.as_ref())), id),
+        Event::Who { id, room, people: who, .. } => (format!("who {room}: {}", people(who.as_deref())), id),
         Event::Rooms { id, rooms } => (format!("rooms: {}", list(rooms.iter().map(info), ", ")), id),
         Event::Typing { room, nick, .. } => (format!("{room}: {nick} is typing"), &None),
         Event::Presence(e) => {
