@@ -2,7 +2,7 @@
 //! The only file that changes who is where. Must not know who is told of it.
 
 use alloc::vec::Vec;
-use core::iter;
+use core::{iter, mem};
 
 use protocol::chat::id::UserId;
 use protocol::time::Millis;
@@ -15,20 +15,18 @@ use crate::room::RoomId;
 use crate::session::{Link, Membership, Memberships, Named, State};
 
 impl Hub {
-    /// Makes a connection that is nobody yet one of a person's.
-    pub(crate) fn attach(&mut self, slot: u32, person: PersonId) {
-        let Some(session) = self.sessions.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        let next = self.persons[person].first;
-        session.state = State::Named(Named { person, next, rooms: Memberships::None });
-        self.persons[person].first = Link::to(slot);
+    /// Makes a connection that is nobody yet one of a person's. Gives what it was.
+    pub(crate) fn attach(&mut self, slot: u32, person: PersonId) -> Option<State> {
+        let session = self.sessions.get_mut(slot as usize)?.as_mut()?;
+        let next = mem::replace(&mut self.persons[person].first, Link::to(slot));
+        Some(mem::replace(&mut session.state, State::Named(Named { person, next, rooms: Memberships::None })))
     }
 
     /// Takes a connection from its rooms and its person. The last one takes the person with it.
     pub(crate) fn detach(&mut self, now: Millis, slot: u32) {
         let Some(named) = self.named(slot) else { return };
         let (person, next) = (named.person, named.next);
-        let rooms: Vec<RoomId> = named.rooms.as_slice().iter().map(|membership| membership.room).collect();
-        for room in rooms {
+        while let Some(room) = self.first_room(slot) {
             self.leave(now, slot, room);
         }
         let before = self.connections_of(person).find(|other| self.next_of(*other) == Link::to(slot));
@@ -136,6 +134,11 @@ impl Hub {
         if let Some(due) = presence.due() {
             self.due.insert((due, room));
         }
+    }
+
+    /// The room that a connection joined first, of those where it is.
+    pub(crate) fn first_room(&self, slot: u32) -> Option<RoomId> {
+        Some(self.named(slot)?.rooms.as_slice().first()?.room)
     }
 
     fn next_of(&self, slot: u32) -> Link {

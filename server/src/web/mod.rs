@@ -6,14 +6,14 @@ use protocol::http::{self, Head, Refusal};
 
 /// What a request line leads to.
 #[derive(Debug)]
-pub enum Route {
+pub enum Route<'h> {
     /// The chat; with the room's name from the path, as it was written.
     Chat {
         /// `None` for `/ws`: join later.
-        room: Option<String>,
+        room: Option<Cow<'h, str>>,
     },
     /// A room without a WebSocket; with its name from the path, as it was written. `GET` and `HEAD` read, `POST` posts.
-    Room(String),
+    Room(Cow<'h, str>),
     /// A page.
     Page(Page),
     /// The counters, which have to be asked for.
@@ -58,14 +58,14 @@ impl Page {
 
 /// Finds what is at a request's path. Only exact matches: no file system is behind it.
 #[must_use]
-pub fn route(head: &Head<'_>) -> Route {
+pub fn route<'h>(head: &Head<'h>) -> Route<'h> {
     let mut segments = head.segments();
     let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
     match (first.as_ref(), second, third) {
         ("ws", None, _) => Route::Chat { room: None },
-        ("ws", Some(room), None) if !room.is_empty() => Route::Chat { room: Some(room.into_owned()) },
+        ("ws", Some(room), None) if !room.is_empty() => Route::Chat { room: Some(room) },
         ("rooms", Some(room), None) if !room.is_empty() => match head.method() {
-            "GET" | "HEAD" | "POST" => Route::Room(room.into_owned()),
+            "GET" | "HEAD" | "POST" => Route::Room(room),
             _ => Route::Refused(Refusal::MethodNotAllowed("GET, HEAD, POST")),
         },
         ("", None, _) => readable(head, page("text/html; charset=utf-8", include_bytes!("page/index.html"))),
@@ -75,11 +75,11 @@ pub fn route(head: &Head<'_>) -> Route {
     }
 }
 
-fn page(content_type: &'static str, body: &'static [u8]) -> Route {
+fn page(content_type: &'static str, body: &'static [u8]) -> Route<'static> {
     Route::Page(Page { content_type, body: body.into() })
 }
 
-fn readable(head: &Head<'_>, route: Route) -> Route {
+fn readable<'h>(head: &Head<'_>, route: Route<'h>) -> Route<'h> {
     match head.method() {
         "GET" | "HEAD" => route,
         _ => Route::Refused(Refusal::MethodNotAllowed("GET, HEAD")),

@@ -89,9 +89,8 @@ fn guest_nick(hub: &Hub, user: UserId) -> SmallNick {
 
 /// The connection is somebody from now on. With a `key` it is welcomed. Then it joins the room of its path.
 fn settle(ask: &mut Ask<'_>, person: PersonId, key: Option<SessionKey>) -> Result<(), Fault> {
-    let Some(Stranger { room, last, .. }) = stranger(ask) else { return Ok(()) };
-    let (room, last) = (room.clone(), *last);
-    ask.hub.attach(ask.conn.slot, person);
+    let Some(State::Stranger(stranger)) = ask.hub.attach(ask.conn.slot, person) else { return Ok(()) };
+    let Stranger { room, last, .. } = *stranger;
     if let Some(key) = key {
         let event = welcome(ask, person, key);
         ask.answer(event);

@@ -103,7 +103,7 @@ impl Ask<'_> {
     }
 
     fn first_room(&self) -> Option<RoomId> {
-        Some(self.hub.named(self.conn.slot)?.rooms.as_slice().first()?.room)
+        self.hub.first_room(self.conn.slot)
     }
 
     fn is_plain(&self) -> bool {
