@@ -8,12 +8,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::people::People;
 
 /// What a server tells one client, or all in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -30,7 +30,6 @@ pub enum Event<'a> {
     /// The answer to `leave`.
     Left {
         /// Of the request.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<Cow<'a, str>>,
         /// The room that was left.
         room: Cow<'a, str>,
@@ -40,12 +39,10 @@ pub enum Event<'a> {
     /// The answer to `who`.
     Who {
         /// Of the request.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<Cow<'a, str>>,
         /// The room that was asked about.
         room: Cow<'a, str>,
         /// Who is there; absent in a room that is too large to list. One list may be told to many.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
         people: Option<Arc<People>>,
         /// How many persons are there.
         count: u32,
@@ -53,7 +50,6 @@ pub enum Event<'a> {
     /// The answer to `rooms`.
     Rooms {
         /// Of the request.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<Cow<'a, str>>,
         /// The rooms that have people in them, by name.
         rooms: Vec<RoomInfo<'a>>,
@@ -72,7 +68,6 @@ pub enum Event<'a> {
     /// The answer to `history`: entries in the order of their numbers.
     History {
         /// Of the request.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<Cow<'a, str>>,
         /// The room that was asked about.
         room: Cow<'a, str>,
@@ -98,10 +93,9 @@ pub enum Event<'a> {
 }
 
 /// See [`Event::Welcome`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Welcome<'a> {
     /// Of the request.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
     /// The nick this person has now.
     pub nick: Cow<'a, str>,
@@ -122,7 +116,7 @@ pub struct Welcome<'a> {
 }
 
 /// What a tick promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// The entry is on the disk.
@@ -135,7 +129,7 @@ pub enum Durability {
 }
 
 /// The limits a client should know before it meets them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Bounds {
     /// The longest text of an entry, in bytes.
     pub text: u32,
@@ -146,20 +140,17 @@ pub struct Bounds {
 }
 
 /// See [`Event::Joined`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Joined<'a> {
     /// Of the request.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
     /// The room, as its name is written from now on.
     pub room: Cow<'a, str>,
     /// Who is there; absent in a room that is too large to list. One list may be told to many.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub people: Option<Arc<People>>,
     /// How many persons are there, this one included.
     pub count: u32,
     /// The topic; absent if there is none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub topic: Option<Cow<'a, str>>,
     /// The number of the oldest entry that is kept; 0 if there is none.
     pub first: u64,
@@ -168,7 +159,7 @@ pub struct Joined<'a> {
 }
 
 /// See [`Event::Reset`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Reset<'a> {
     /// The room.
     pub room: Cow<'a, str>,
@@ -181,7 +172,7 @@ pub struct Reset<'a> {
 }
 
 /// Why a position was of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResetReason {
     /// The server does not know that epoch: it lost its log, or has an older one.
@@ -196,7 +187,7 @@ pub enum ResetReason {
 }
 
 /// See [`Event::Message`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Message<'a> {
     /// The room.
     pub room: Cow<'a, str>,
@@ -206,7 +197,7 @@ pub struct Message<'a> {
 }
 
 /// One entry of a room's log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Entry<'a> {
     /// Its number in the room: 1, 2, 3 …
     pub seq: u64,
@@ -219,15 +210,14 @@ pub struct Entry<'a> {
     /// When, in milliseconds since 1970 by the server's clock. Decoration: it orders nothing.
     pub time: u64,
     /// What sort of entry it is.
-    #[serde(skip_serializing_if = "Kind::is_talk", default)]
+    #[serde(default)]
     pub kind: Kind,
     /// The `id` it was sent with. Told only to the author's own connections.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
 }
 
 /// What sort of entry it is. Absent on the wire means talk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Something said.
@@ -242,17 +232,10 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
-    fn is_talk(&self) -> bool {
-        *self == Self::Talk
-    }
-}
-
 /// See [`Event::Stored`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Stored<'a> {
     /// Of the request. Absent only if it had none, which the plain dialect's have not.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
     /// The room.
     pub room: Cow<'a, str>,
@@ -261,18 +244,16 @@ pub struct Stored<'a> {
     /// When, as in [`Entry::time`].
     pub time: u64,
     /// It had been stored before, by an earlier try with the same id.
-    #[serde(skip_serializing_if = "core::ops::Not::not", default)]
+    #[serde(default)]
     pub dup: bool,
 }
 
 /// See [`Event::Renamed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Renamed<'a> {
     /// Of the request.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
     /// The room it is news in; absent in the answer to the request.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub room: Option<Cow<'a, str>>,
     /// Who it is, which stays.
     pub user: Cow<'a, str>,
@@ -283,22 +264,22 @@ pub struct Renamed<'a> {
 }
 
 /// See [`Event::Presence`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Presence<'a> {
     /// The room.
     pub room: Cow<'a, str>,
     /// Who came; empty in a room that is too large to list.
-    #[serde(skip_serializing_if = "People::is_empty", default)]
+    #[serde(default)]
     pub entered: People,
     /// Who went; empty in a room that is too large to list.
-    #[serde(skip_serializing_if = "People::is_empty", default)]
+    #[serde(default)]
     pub left: People,
     /// How many persons are there now.
     pub count: u32,
 }
 
 /// Somebody, as told to others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Person<'a> {
     /// Who it is, which stays.
     pub user: Cow<'a, str>,
@@ -307,31 +288,29 @@ pub struct Person<'a> {
 }
 
 /// A room, in the answer to `rooms`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RoomInfo<'a> {
     /// Its name.
     pub room: Cow<'a, str>,
     /// How many persons are there.
     pub count: u32,
     /// Its topic; absent if there is none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub topic: Option<Cow<'a, str>>,
 }
 
 /// See [`Event::Error`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Failure<'a> {
     /// For programs.
     pub code: ErrorCode,
     /// For people: what went wrong and what to do.
     pub text: Cow<'a, str>,
     /// Of the request, if it had one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Cow<'a, str>>,
 }
 
 /// What went wrong, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// Not JSON, not an object, a field missing or of the wrong sort.

@@ -173,6 +173,24 @@ fn what_is_forgotten_is_said_to_be_gone() {
     });
 }
 
+#[test]
+fn every_id_is_known_for_as_long_as_its_entry_is_kept() {
+    in_memory(|mut store| {
+        let id = |number: u64| format!("id-{number}");
+        let mut kept = 1;
+        for last in 1..=500 {
+            assert_eq!(applied(say(&mut store, ALICE, &id(last), "lobby", "hi")).entry.seq, last);
+            kept = recall(&mut store, "lobby", Range::From(last)).first;
+            for number in kept..=last {
+                let again = applied(say(&mut store, ALICE, &id(number), "lobby", "hi"));
+                assert_eq!((again.entry.seq, again.dup), (number, true));
+            }
+        }
+        let forgotten = applied(say(&mut store, ALICE, &id(kept - 1), "lobby", "hi"));
+        assert_eq!((forgotten.entry.seq, forgotten.dup), (501, false));
+    });
+}
+
 /// A thousand rooms that each keep little are bounded together; and a number is never given twice.
 #[test]
 fn all_rooms_together_are_bounded() {
