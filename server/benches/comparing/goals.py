@@ -8,7 +8,7 @@ from . import arithmetic as say
 from .cases import CASES
 from .report import Report, checked, vars_of
 
-SERVERS = ["snug", "snug-v1", "snug-disk", "snug-small", "floor", "floor-one"]
+SERVERS = ["snug", "snug-v1", "snug-disk", "snug-small", "floor", "floor-v1", "floor-one"]
 
 CPU = "server.cpu_us_per_delivery"
 SPEED = "deliveries_per_second"
@@ -75,6 +75,9 @@ GOALS = [
     Goal("size", "the same without SQLite", "bytes", say.size, server="snug-small", most=1e6),
     *(Goal(case, "CPU a delivery, snug.v1 to plain", CPU, say.microseconds, server="snug-v1", beside="snug", most=1.3)
       for case in ("one", "8x4", "8x4-1000", "8x16", "rooms")),
+    *(Goal(case, "CPU a delivery, the floor with frames as long as snug.v1's to the floor", CPU, say.microseconds,
+           server="floor-v1", beside="floor")
+      for case in ("8x4", "8x4-1000", "8x16")),
     Goal("8x128", "CPU a delivery, on disk (--sync always) to memory", CPU, say.microseconds, server="snug-disk",
          beside="snug", most=1.3),
     Goal("8x128", "deliveries/s, on disk to memory", SPEED, say.count, server="snug-disk", beside="snug"),

@@ -22,6 +22,11 @@ PLACE = TARGET / "peers"
 # Snug says `<guest-1234> ` before a line; so that it is not measured against less work, the floor does too.
 PREFIX = len("<guest-1234> ")
 
+# What snug.v1 says around a text. More than a plain line, and the kernel copies it for each who hears it: so the floor with
+# frames of this length says how much of the difference between the dialects is the kernel's.
+AROUND = len('{"type":"message","room":"load-0","seq":12345,"user":"3fe62118f5104afced3a","nick":"guest-1234","text":"",'
+             '"time":1795398176543}')
+
 # A measurement comes from few addresses and talks without end.
 UNLIMITED = ["--max-rate", "0", "--max-connections", "0", "--max-connections-per-address", "0", "--log", "warn"]
 
@@ -100,13 +105,13 @@ def load_program(path):
 
 # --- the floor
 
-def floor(key, batch, name):
+def floor(key, batch, name, prefix=PREFIX):
     compiler = os.environ.get("CC", "cc")
     binary = PLACE / "floor"
     PLACE.mkdir(parents=True, exist_ok=True)
     do(compiler, "-O2", "-Wall", "-Wextra", "-o", str(binary), str(FIXTURES / "floor" / "floor.c"))
     version = said(compiler, "--version").splitlines()[0]
-    return Server(key, name, [str(binary), "{port}", str(batch), str(PREFIX)], version, installed(binary))
+    return Server(key, name, [str(binary), "{port}", str(batch), str(prefix)], version, installed(binary))
 
 
 # --- peers
@@ -158,6 +163,7 @@ BUILDERS = {
     "snug-v1": snug_v1,
     "snug-small": snug_small,
     "floor": lambda key: floor(key, 1, "the floor, batched"),
+    "floor-v1": lambda key: floor(key, 1, "the floor, batched, with frames as long as snug.v1's", AROUND),
     "floor-one": lambda key: floor(key, 0, "the floor, one send for each recipient"),
     "mio-tungstenite": lambda key: rust_peer(key, ["mio", "tungstenite"]),
     "tokio-tungstenite": lambda key: rust_peer(key, ["tokio", "tokio-tungstenite"]),
