@@ -8,7 +8,8 @@ from . import arithmetic as say
 from .cases import CASES
 from .report import Report, checked, vars_of
 
-SERVERS = ["snug", "snug-v1", "snug-disk", "snug-small", "floor", "floor-v1", "floor-one"]
+SERVERS = ["snug", "snug-v1", "snug-disk", "snug-small", "snug-static", "snug-static-disk", "floor", "floor-v1",
+           "floor-one"]
 
 CPU = "server.cpu_us_per_delivery"
 SPEED = "deliveries_per_second"
@@ -70,6 +71,9 @@ GOALS = [
     Goal("idle-10000", "resident", "server.rss_kib_after", say.kib, most=6e6 / 1024),
     Goal("idle-10000", "resident, on disk, with SQLite's cache", "server.rss_kib_after", say.kib, server="snug-disk",
          most=6e6 / 1024),
+    *(Goal(case, "the same, with the C library in it" + where, figure, say.kib, server=server, most=most / 1024)
+      for case, figure, most in (("idle", "server.rss_kib_before", 2.5e6), ("idle-10000", "server.rss_kib_after", 6e6))
+      for server, where in (("snug-static", ""), ("snug-static-disk", ", on disk"))),
     beside_floor("connect", "CPU a handshake", "server.cpu_us_per_handshake", say.microseconds, most=1.1),
     Goal("size", "the server, stripped", "bytes", say.size, most=3e6),
     Goal("size", "the same without SQLite", "bytes", say.size, server="snug-small", most=1e6),

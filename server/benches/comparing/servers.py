@@ -22,10 +22,10 @@ PLACE = TARGET / "peers"
 # Snug says `<guest-1234> ` before a line; so that it is not measured against less work, the floor does too.
 PREFIX = len("<guest-1234> ")
 
-# What snug.v1 says around a text. More than a plain line, and the kernel copies it for each who hears it: so the floor with
-# frames of this length says how much of the difference between the dialects is the kernel's.
-AROUND = len('{"type":"message","room":"load-0","seq":12345,"user":"3fe62118f5104afced3a","nick":"guest-1234","text":"",'
-             '"time":1795398176543}')
+# What snug.v1 says around a text. More than a plain line, and the kernel copies it for each who hears it: so the floor
+# with frames of this length says how much of the difference between the dialects is the kernel's.
+AROUND = len('{"type":"message","room":"load-0","seq":12345,"user":"3fe62118f5104afced3a","nick":"guest-1234",'
+             '"text":"","time":1795398176543}')
 
 # A measurement comes from few addresses and talks without end.
 UNLIMITED = ["--max-rate", "0", "--max-connections", "0", "--max-connections-per-address", "0", "--log", "warn"]
@@ -89,6 +89,16 @@ def snug_small(key):
         raise Missing("the server has no feature to leave SQLite out")
     command = [str(binary), "--listen", "127.0.0.1:{port}", "--memory", *UNLIMITED]
     return Server(key, "Snug, without SQLite", command, snug_version(binary), installed(binary))
+
+
+def snug_static(key, store):
+    """As README.md builds it for boards: with the C library in it."""
+    host = said("rustc", "--print", "host-tuple")
+    place = cargo("-p", "snug-server", "--bin", "server", "--target", host, into=PLACE / "static",
+                  flags="-C target-feature=+crt-static") / ".." / host / "release"
+    binary = (place / "server").resolve()
+    command = [str(binary), "--listen", "127.0.0.1:{port}", *store, *UNLIMITED]
+    return Server(key, "Snug, with the C library in it", command, snug_version(binary), installed(binary))
 
 
 def snug_version(binary):
@@ -162,6 +172,8 @@ BUILDERS = {
     "snug-disk": snug_on_disk,
     "snug-v1": snug_v1,
     "snug-small": snug_small,
+    "snug-static": lambda key: snug_static(key, ["--memory"]),
+    "snug-static-disk": lambda key: snug_static(key, ["--data", "{folder}", "--sync", "always"]),
     "floor": lambda key: floor(key, 1, "the floor, batched"),
     "floor-v1": lambda key: floor(key, 1, "the floor, batched, with frames as long as snug.v1's", AROUND),
     "floor-one": lambda key: floor(key, 0, "the floor, one send for each recipient"),
@@ -175,10 +187,12 @@ BUILDERS = {
 
 # --- tools
 
-def cargo(*arguments, into):
+def cargo(*arguments, into, flags=None):
     """Builds for release; returns the folder with what was built."""
     need("cargo")
-    do("cargo", "build", "--release", "--locked", "--quiet", "--target-dir", str(into), *arguments, cwd=ROOT)
+    environment = {**os.environ, "RUSTFLAGS": flags} if flags else None
+    do("cargo", "build", "--release", "--locked", "--quiet", "--target-dir", str(into), *arguments, cwd=ROOT,
+       environment=environment)
     return into / "release"
 
 
@@ -188,9 +202,9 @@ def need(*programs):
             raise Missing(f"there is no {program} on this machine")
 
 
-def do(*command, cwd=None):
+def do(*command, cwd=None, environment=None):
     try:
-        done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=1800, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{' '.join(command[:2])}: {error}") from error
